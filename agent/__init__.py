@@ -1,0 +1,1 @@
+"""The thinking: from a transcript to the next decision."""

@@ -1,0 +1,33 @@
+"""Typed readers of the environment that refuse nonsense; a secret may also stand in the file NAME_FILE names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env
+
+env = Env()
+
+
+def secret(name: str, default: str = "") -> str:
+    """The value of NAME, or the stripped text of the file that NAME_FILE names. Both set is refused."""
+    value, path = env.str(name, ""), env.str(f"{name}_FILE", "")
+    if value and path:
+        raise ImproperlyConfigured(f"Both {name} and {name}_FILE are set; keep one.")
+    if not path:
+        return value or default
+    try:
+        return Path(path).read_text().strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE={path}: {error.strerror}.") from None
+
+
+def named_urls(name: str) -> list[tuple[str, str]]:
+    """`payments=file:///a,file:///b` → [("payments", "file:///a"), ("", "file:///b")]."""
+    pairs = []
+    for part in filter(None, (part.strip() for part in env.str(name, "").split(","))):
+        head, separator, tail = part.partition("=")
+        named = bool(separator) and "/" not in head and ":" not in head
+        pairs.append((head, tail) if named else ("", part))
+    return pairs

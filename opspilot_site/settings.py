@@ -1,0 +1,239 @@
+"""All settings, and the only reader of the environment. Every default makes `./opspilot up` run on one machine."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import dj_database_url
+from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from opspilot_site.env import env, named_urls, secret
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+if (BASE_DIR / ".env").exists() and not env.bool("OPSPILOT_IGNORE_DOTENV", False):
+    env.read_env(str(BASE_DIR / ".env"), recurse=False)
+
+
+# What kind of installation this is -------------------------------------------------------------------------------
+DEBUG = env.bool("OPSPILOT_DEBUG", False)
+DEMO = env.bool("OPSPILOT_DEMO", False)  # set by `demo` for its own children
+TESTING = env.bool("OPSPILOT_TEST", False)
+DATA_DIR = Path(env.str("OPSPILOT_DATA_DIR", str(BASE_DIR / "var" / ("demo" if DEMO else "data")))).resolve()
+PUBLIC_URL = env.str("OPSPILOT_URL", "http://127.0.0.1:8320")  # what links in tickets and notifications start with
+
+
+def _kept_secret(name: str) -> str:
+    """A secret from the environment, else one made at the first start and kept in the data folder (mode 600)."""
+    if value := secret(name):
+        return value
+    path = DATA_DIR / f"{name.lower()}.key"
+    if not path.exists():
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(50))
+    return path.read_text()
+
+
+SECRET_KEY = _kept_secret("OPSPILOT_SECRET_KEY")
+AUDIT_KEY = _kept_secret("OPSPILOT_AUDIT_KEY")  # signs the chain of Steps; rotating SECRET_KEY must not break it
+AUDIT_KEY_ID = env.str("OPSPILOT_AUDIT_KEY_ID", "k1")
+
+ALLOWED_HOSTS = env.list("OPSPILOT_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+if "*" in ALLOWED_HOSTS and not DEBUG:
+    raise ImproperlyConfigured("OPSPILOT_ALLOWED_HOSTS may not be '*' unless OPSPILOT_DEBUG is on; name the hosts.")
+HTTPS = PUBLIC_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL] if HTTPS else []
+
+# Django ----------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "daphne",
+    "opspilot_site.apps.OpsPilotAdmin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_rq",
+    "csp",
+    "opspilot_site.apps.SiteConfig",
+    "runs.apps.RunsConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "opspilot_site.urls"
+ASGI_APPLICATION = "opspilot_site.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "csp.context_processors.nonce",
+                "runs.context.installation",
+            ],
+        },
+    }
+]
+DATABASES = {
+    "default": dj_database_url.parse(
+        secret("DATABASE_URL", f"sqlite:///{DATA_DIR / 'opspilot.sqlite3'}"), conn_max_age=60, conn_health_checks=True
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # IMMEDIATE: with the default, one transaction in four fails under two workers. FULL: a committed step stays.
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+USE_TZ = True
+TIME_ZONE = env.str("OPSPILOT_TIME_ZONE", "UTC")
+USE_I18N = False
+LANGUAGE_CODE = "en"
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = Path(env.str("OPSPILOT_STATIC_ROOT", str(BASE_DIR / "staticfiles")))
+WHITENOISE_USE_FINDERS = True  # no collectstatic step on one machine
+WHITENOISE_MAX_AGE = 0 if DEBUG else 3600
+LOGIN_URL = "/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/login/"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000  # bytes of one request body
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# Safety of pages -------------------------------------------------------------------------------------------------
+SESSION_COOKIE_AGE = 12 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS and env.bool("OPSPILOT_SSL_REDIRECT", True)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("OPSPILOT_BEHIND_PROXY", False) else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF, NONCE],
+        "style-src": [SELF, NONCE],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# API -------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "runs.api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["runs.api.parsers.StrictJSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "runs.api.pagination.NewestFirst",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "runs.api.problems.problem_response",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "OpsPilot",
+    "DESCRIPTION": "Start investigations, watch them, read their evidence, decide their approvals.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SERVE_AUTHENTICATION": ["rest_framework.authentication.SessionAuthentication"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/",
+}
+
+# Queue and live notices ------------------------------------------------------------------------------------------
+REDIS_URL = secret("REDIS_URL", f"unix://{DATA_DIR / 'redis' / 'redis.sock'}?db=0")
+RQ_QUEUES = {
+    "runs": {
+        "URL": REDIS_URL,
+        "DEFAULT_TIMEOUT": 3600,
+        "SERIALIZER": "rq.serializers.JSONSerializer",
+        "REDIS_CLIENT_KWARGS": {"socket_connect_timeout": 2},
+    }
+}
+RQ = {"JOB_CLASS": "runs.queue.DriveJob", "WORKER_CLASS": "runs.queue.RunWorker"}
+OPSPILOT_DRIVER = "agent.jobs.drive_run"  # what a job calls
+OPSPILOT_TOOLBOX = "tools.registry"  # describe, validate, preview
+WORKERS = env.int("OPSPILOT_WORKERS", 2)  # worker processes that `up` starts
+
+# Sources ---------------------------------------------------------------------------------------------------------
+SOURCE_URLS = {kind: named_urls(f"OPSPILOT_{kind.upper()}") for kind in ("logs", "metrics", "traces", "changes", "data")}
+
+# Planners --------------------------------------------------------------------------------------------------------
+ANTHROPIC_API_KEY = secret("ANTHROPIC_API_KEY")
+ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", "")
+MODEL = env.str("OPSPILOT_MODEL", "claude-sonnet-5-5")
+FALLBACK_MODELS = env.list("OPSPILOT_FALLBACK_MODELS", [])
+MODEL_MAX_TOKENS = env.int("OPSPILOT_MODEL_MAX_TOKENS", 8_000)
+MODEL_TIMEOUT_S = env.int("OPSPILOT_MODEL_TIMEOUT_S", 120)
+PLANNER = env.str("OPSPILOT_PLANNER", "claude" if ANTHROPIC_API_KEY else "analyst", validate=None)
+if PLANNER not in ("claude", "analyst"):
+    raise ImproperlyConfigured(f"OPSPILOT_PLANNER={PLANNER!r}: must be 'claude' or 'analyst'.")
+
+# What a run may spend, and what holds a run together -------------------------------------------------------------
+BUDGET = {
+    "steps": env.int("OPSPILOT_MAX_STEPS", 200),
+    "cycles": env.int("OPSPILOT_MAX_CYCLES", 25),
+    "tool_calls": env.int("OPSPILOT_MAX_TOOL_CALLS", 60),
+    "model_calls": env.int("OPSPILOT_MAX_MODEL_CALLS", 40),
+    "tokens": env.int("OPSPILOT_MAX_TOKENS", 400_000),
+    "micro_usd": int(env.float("OPSPILOT_MAX_USD", 2.0) * 1_000_000),
+    "driven_ms": env.int("OPSPILOT_MAX_MINUTES", 15) * 60_000,
+}
+DAILY_MICRO_USD = int(env.float("OPSPILOT_MAX_USD_PER_DAY", 20.0) * 1_000_000)
+LEASE_S = env.int("OPSPILOT_LEASE_S", 30)
+HEARTBEAT_S = env.int("OPSPILOT_HEARTBEAT_S", 10)
+RECONCILE_S = env.int("OPSPILOT_RECONCILE_S", 10)
+APPROVAL_TTL_S = env.int("OPSPILOT_APPROVAL_TTL_S", 24 * 3600)
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.str("OPSPILOT_LOG_LEVEL", "INFO")},
+    "loggers": {
+        "django.server": {"level": "WARNING"},
+        "rq.worker": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,1 @@
+"""The Django admin: approval queue, audit browser, and read-only views of the record."""

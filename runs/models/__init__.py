@@ -1,0 +1,27 @@
+"""The record's tables, one noun a file. Written only by runs.services."""
+
+from runs.models.approval import Approval, Vote
+from runs.models.call import ToolCall
+from runs.models.evidence import Evidence
+from runs.models.installation import Installation
+from runs.models.policy import PolicyRule
+from runs.models.run import Run
+from runs.models.step import Step
+from runs.models.team import Membership, Team
+from runs.models.ticket import Ticket
+from runs.models.token import ApiToken
+
+__all__ = [
+    "ApiToken",
+    "Approval",
+    "Evidence",
+    "Installation",
+    "Membership",
+    "PolicyRule",
+    "Run",
+    "Step",
+    "Team",
+    "Ticket",
+    "ToolCall",
+    "Vote",
+]

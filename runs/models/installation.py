@@ -1,0 +1,19 @@
+"""What this database is for: one row."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Installation(models.Model):
+    """One row. `demo` marks a database with demo users, which `up` refuses; the set-up link works once."""
+
+    demo = models.BooleanField(default=False)
+    setup_token_sha256 = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(pk=1), name="one_installation")]
+
+    def __str__(self) -> str:
+        return "demo" if self.demo else "installation"

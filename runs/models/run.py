@@ -1,0 +1,173 @@
+"""Run: one investigation of one goal, and the transitions of its state machine (docs/states.md is drawn from here)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django_fsm import ConcurrentTransitionMixin, FSMField, transition
+
+from runs.models.team import Team
+from runs.states import ACTIVE, TERMINAL, WAITING, Outcome, RunState
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+S = RunState
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        """Runs of the user's teams; everything else answers 404 at every door."""
+        if not user.is_authenticated or not user.is_active:
+            return self.none()
+        if getattr(user, "is_superuser", False):
+            return self
+        return self.filter(team__memberships__user=user)
+
+    def movable(self, now: datetime) -> Self:
+        """Runs that somebody should be driving: active, not held, or held until a time that has passed."""
+        return self.filter(state__in=ACTIVE).filter(models.Q(hold_reason="") | models.Q(hold_until__lte=now))
+
+
+class Run(ConcurrentTransitionMixin, models.Model):
+    """One investigation. The row is the program counter: state, lease, hold, budget and the head of its chain."""
+
+    team = models.ForeignKey(Team, models.PROTECT, related_name="runs")
+    goal = models.TextField(max_length=4_000)
+    starter = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="started_runs"
+    )
+    started_by = models.CharField(max_length=150, help_text="user:alice, cli:root, alert:pagerduty")
+    origin = models.CharField(max_length=16, default="web")  # web, api, cli, alert, demo
+    idempotency_key = models.CharField(max_length=200, null=True, blank=True)
+
+    state = FSMField(default=S.QUEUED, choices=S.choices, protected=True)
+    planner = models.CharField(max_length=40)  # analyst, claude
+    model = models.CharField(max_length=80, blank=True)
+    sources = models.JSONField(default=list)  # [{"name", "url", "env"}]: the run reads these and no others
+    as_of = models.DateTimeField()  # the run's now; every range is judged against it
+    focus_at = models.DateTimeField(null=True, blank=True)  # when the alert fired
+    alert = models.JSONField(default=dict, blank=True)
+
+    n_steps = models.PositiveIntegerField(default=0)
+    head_mac = models.CharField(max_length=64, default="", blank=True)
+    cycle = models.PositiveIntegerField(default=0)  # how often it planned
+    plan_seq = models.PositiveIntegerField(default=0)  # the Step whose calls are being executed
+    sent_back = models.BooleanField(default=False)  # EVALUATE returns a conclusion to the planner only once
+    hypotheses = models.JSONField(default=list, blank=True)
+    answer = models.CharField(max_length=400, blank=True)  # the best guess so far, or the report's summary
+
+    lease_epoch = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    lease_owner = models.CharField(max_length=80, blank=True)
+    enqueued_at = models.DateTimeField(null=True, blank=True)
+    hold_reason = models.CharField(max_length=200, blank=True)
+    hold_until = models.DateTimeField(null=True, blank=True)
+    held_by = models.CharField(max_length=150, blank=True)
+    attempt = models.PositiveIntegerField(default=0)  # of the model call that is being retried
+
+    budget = models.JSONField(default=dict)  # caps: steps, cycles, tool_calls, model_calls, tokens, micro_usd, driven_ms
+    n_tool_calls = models.PositiveIntegerField(default=0)
+    n_model_calls = models.PositiveIntegerField(default=0)
+    tokens_in = models.PositiveBigIntegerField(default=0)
+    tokens_out = models.PositiveBigIntegerField(default=0)
+    tokens_cached = models.PositiveBigIntegerField(default=0)
+    cost_micro_usd = models.PositiveBigIntegerField(default=0)
+    cost_known = models.BooleanField(default=True)
+    driven_ms = models.PositiveBigIntegerField(default=0)
+
+    outcome = models.CharField(max_length=16, choices=Outcome, blank=True)
+    severity = models.CharField(max_length=4, blank=True)
+    service = models.CharField(max_length=200, blank=True)
+    report = models.JSONField(null=True, blank=True)
+    stopped_by = models.CharField(max_length=40, blank=True)  # the limit that ended it, if one did
+    failure_code = models.CharField(max_length=60, blank=True)
+    failure = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    begun_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["team", "started_by", "idempotency_key"], name="one_run_a_key"),
+            models.CheckConstraint(condition=models.Q(state__in=S.values), name="run_state_is_known"),
+        ]
+        indexes = [
+            models.Index(fields=["state", "hold_until"]),
+            models.Index(fields=["team", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"Run {self.pk}: {self.goal[:60]}"
+
+    @property
+    def is_active(self) -> bool:
+        return self.state in ACTIVE
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.state in WAITING
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.state in TERMINAL
+
+    def is_held(self, now: datetime) -> bool:
+        return bool(self.hold_reason) and (self.hold_until is None or self.hold_until > now)
+
+    @transition(state, source=[S.QUEUED], target=S.PLAN)
+    def begin(self, **changes: Any) -> None:
+        self._assign(changes)
+
+    @transition(state, source=[S.PLAN], target=S.EXECUTE_TOOL)
+    def choose_tools(self, **changes: Any) -> None:
+        self._assign(changes)
+
+    @transition(state, source=[S.PLAN], target=S.EVALUATE)
+    def conclude(self, **changes: Any) -> None:
+        self._assign(changes)
+
+    @transition(state, source=[S.EXECUTE_TOOL], target=S.NEEDS_APPROVAL)
+    def ask_approval(self, **changes: Any) -> None:
+        self._assign(changes)
+
+    @transition(state, source=[S.NEEDS_APPROVAL], target=S.EXECUTE_TOOL)
+    def resume(self, **changes: Any) -> None:
+        self._assign(changes)
+
+    @transition(state, source=[S.NEEDS_APPROVAL], target=S.EVALUATE)
+    def none_approved(self, **changes: Any) -> None:
+        self._assign(changes)
+
+    @transition(state, source=[S.EXECUTE_TOOL], target=S.EVALUATE)
+    def tools_returned(self, **changes: Any) -> None:
+        self._assign(changes)
+
+    @transition(state, source=[S.EVALUATE], target=S.PLAN)
+    def replan(self, **changes: Any) -> None:
+        self._assign(changes)
+
+    @transition(state, source=[S.EVALUATE], target=S.DONE)
+    def finish(self, **changes: Any) -> None:
+        self._assign(changes)
+
+    @transition(state, source=[S.QUEUED, S.PLAN, S.EXECUTE_TOOL, S.EVALUATE], target=S.FAILED)
+    def fail(self, **changes: Any) -> None:
+        self._assign(changes)
+
+    @transition(
+        state, source=[S.QUEUED, S.PLAN, S.EXECUTE_TOOL, S.EVALUATE, S.NEEDS_APPROVAL], target=S.CANCELLED
+    )
+    def cancel(self, **changes: Any) -> None:
+        self._assign(changes)
+
+    def _assign(self, changes: dict[str, Any]) -> None:
+        for name, value in changes.items():
+            setattr(self, name, value)

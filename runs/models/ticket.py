@@ -1,0 +1,51 @@
+"""Ticket: an incident ticket, kept here and, where set, in another tracker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+
+from runs.models.call import ToolCall
+from runs.models.run import Run
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class TicketQuerySet(models.QuerySet["Ticket"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+        return self.filter(run__in=Run.objects.visible_to(user))
+
+
+class Ticket(models.Model):
+    """Written in the transaction that records the result of `create_ticket`; one a call, by the call's key."""
+
+    class State(models.TextChoices):
+        OPEN = "open", "Open"
+        CLOSED = "closed", "Closed"
+
+    run = models.ForeignKey(Run, models.PROTECT, related_name="tickets")
+    call = models.OneToOneField(ToolCall, models.PROTECT, related_name="ticket")
+    key = models.CharField(max_length=64, unique=True)
+    title = models.CharField(max_length=200)
+    body = models.TextField()
+    service = models.CharField(max_length=200, blank=True)
+    severity = models.CharField(max_length=4, blank=True)
+    tracker = models.CharField(max_length=40, default="local")
+    external_id = models.CharField(max_length=120, blank=True)
+    url = models.CharField(max_length=500, blank=True)
+    state = models.CharField(max_length=8, choices=State, default=State.OPEN)
+    created_at = models.DateTimeField()
+
+    objects = TicketQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.title}"
+
+    @property
+    def name(self) -> str:
+        return self.external_id or f"T-{self.pk}"

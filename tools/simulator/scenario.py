@@ -1,0 +1,273 @@
+"""What a scenario file may say, and reading it. What becomes of it is decided in the other modules of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "fixtures" / "scenarios"
+
+
+class ScenarioError(ValueError):
+    """A scenario file that cannot be used: which file, which key, what is wrong."""
+
+
+class Part(BaseModel):
+    """Base of everything in a scenario file: unknown keys are refused, so a typing slip is seen at once."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _range_of_numbers(value: object) -> object:
+    if isinstance(value, list) and not (len(value) == 2 and value[0] <= value[1]):
+        raise ValueError(f"a range is [low, high] with low ≤ high, not {value}")
+    return tuple(value) if isinstance(value, list) else value
+
+
+# A number, a range to draw from, or a text like "$limit" that names a drawn value.
+Quantity = Annotated[float | tuple[float, float] | str, BeforeValidator(_range_of_numbers)]
+Level = Literal["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
+
+
+class Call(Part):
+    """One caller → callee edge. `share`: calls for each request of the caller; `passes`: failures it cannot absorb."""
+
+    to: str
+    share: float = Field(1.0, gt=0)
+    passes: float = Field(0.9, ge=0, le=1)
+    timeout_ms: float | None = Field(None, gt=0)
+
+
+class Gauge(Part):
+    """A metric of one service's own. `follows_load`: 0 flat, 1 proportional to the load."""
+
+    base: Quantity
+    follows_load: float = 0.0
+    noise: float = 0.02
+    whole: bool = False
+
+
+class Service(Part):
+    """One service; `rps` counts what comes from outside, the rest follows from its callers."""
+
+    role: str
+    kind: Literal["gateway", "service", "database", "cache", "worker"] = "service"
+    rps: Quantity = 0.0
+    latency_ms: Quantity = (8, 14)
+    error_rate: Quantity = (0.0008, 0.002)
+    calls: list[Call] = Field(default_factory=list)
+    routes: list[str] = Field(default_factory=list)
+    gauges: dict[str, Gauge] = Field(default_factory=dict)
+
+
+class Shape(Part):
+    """How strongly the fault is felt over time, from 0 to 1.
+
+    step: up within `minutes` and stays. ramp: a straight line over `minutes`. sawtooth: a ramp that falls back every
+    `minutes`. spikes: short peaks where the sawtooth falls back.
+    """
+
+    kind: Literal["step", "ramp", "sawtooth", "spikes"] = "step"
+    minutes: Quantity = 1.0
+
+
+class MetricEffect(Part):
+    """What happens to one metric at full strength: it moves to `to`, by `scale`, or counts one up at every spike."""
+
+    to: Quantity | None = None
+    scale: Quantity | None = None
+    counts: bool = False
+    exact: bool = False  # a hard limit: no noise on top
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> MetricEffect:
+        if [self.to is not None, self.scale is not None, self.counts].count(True) != 1:
+            raise ValueError("give exactly one of to, scale, counts")
+        return self
+
+
+class LogLine(Part):
+    """A log template; `<int:1:9>`, `<ms:40>`, `<hex:8>`, … are filled anew for every line (see logs.py)."""
+
+    text: str
+    level: Level = "ERROR"
+    per_minute: Quantity = 1.0
+    fields: dict[str, str] = Field(default_factory=dict)
+
+
+class Effect(Part):
+    """What the fault does to one service, at full strength; what its callers feel follows from the topology."""
+
+    role: str
+    shape: Shape | None = None  # instead of the fault's own
+    error_rate: Quantity = 0.0  # requests that fail here
+    error_ms: Quantity = 0.0  # how long a failing request takes on top; 0 fails at once
+    slow_ms: Quantity = 0.0
+    slow_share: Quantity = 1.0
+    refuses: Quantity = 0.0  # share of calls that never get in: the callers see the failure, this service does not
+    span_error: str = ""
+    metrics: dict[str, MetricEffect] = Field(default_factory=dict)
+    logs: list[LogLine] = Field(default_factory=list)
+
+
+class Fault(Part):
+    shape: Shape = Field(default_factory=Shape)
+    effects: list[Effect]
+
+
+class Change(Part):
+    """Something people did. A deploy carries a commit; `commit: routine` takes a harmless one from commits.py."""
+
+    kind: Literal["deploy", "commit", "flag"]
+    role: str
+    minutes_before: Quantity  # of the onset; negative comes after it
+    guilty: bool = False
+    commit: Literal["routine", "own"] = "routine"
+    message: str = ""
+    files: list[str] = Field(default_factory=list)
+    diff: str = ""
+    flag: str = ""
+    turned: str = "off->on"
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> Change:
+        if self.kind == "flag" and not self.flag:
+            raise ValueError("a flag change needs flag")
+        if self.kind != "flag" and self.commit == "own" and not self.message:
+            raise ValueError("a change with its own commit needs message")
+        return self
+
+
+class SteadyErrors(Part):
+    """A service that always fails a little, before and after: loud, and not the cause."""
+
+    role: str
+    error_rate: Quantity
+    logs: list[LogLine]
+
+
+class Burst(Part):
+    """A short burst of lines, such as a nightly job's warnings."""
+
+    role: str
+    minutes_before: Quantity
+    lasts_minutes: Quantity = 3.0
+    lines: list[LogLine]
+
+
+class Decoys(Part):
+    changes: list[Change] = Field(default_factory=list)
+    steady_errors: list[SteadyErrors] = Field(default_factory=list)
+    bursts: list[Burst] = Field(default_factory=list)
+
+
+class Peaks(Part):
+    """Load peaks that come again and again; the last one stands at the onset."""
+
+    every_minutes: Quantity
+    lasts_minutes: Quantity
+    height: Quantity
+
+
+class Alert(Part):
+    """The monitor that fired. `threshold_of_peak` sets the threshold to that part of the highest value seen."""
+
+    role: str
+    metric: str
+    threshold: Quantity | None = None
+    threshold_of_peak: float | None = None
+    for_minutes: int = Field(2, ge=1)
+    severity: Literal["critical", "warning"] = "critical"
+    monitor: str
+    summary: str
+
+    @model_validator(mode="after")
+    def _has_one_threshold(self) -> Alert:
+        if (self.threshold is None) == (self.threshold_of_peak is None):
+            raise ValueError("give exactly one of threshold, threshold_of_peak")
+        return self
+
+
+class Answer(Part):
+    """The ground truth in terms of roles; never written into the folder."""
+
+    verdict: Literal["cause", "no_fault"]
+    role: str = ""
+    kind: str = ""
+    affected: list[str] = Field(default_factory=list)
+    unaffected: list[str] = Field(default_factory=list)
+
+
+class Scenario(Part):
+    name: str
+    title: str
+    goal: str
+    hours: Quantity = (5.3, 5.9)
+    onset_minutes_ago: Quantity
+    log_lines: int = Field(48_000, ge=1_000, le=1_000_000)
+    traces: int = Field(2_300, ge=10, le=100_000)
+    values: dict[str, list[int | float | str]] = Field(default_factory=dict)
+    services: list[Service]
+    peaks: Peaks | None = None
+    fault: Fault | None = None
+    changes: list[Change] = Field(default_factory=list)
+    decoys: Decoys = Field(default_factory=Decoys)
+    alert: Alert
+    truth: Answer
+
+    def all_changes(self) -> list[Change]:
+        return [*self.changes, *self.decoys.changes]
+
+    @model_validator(mode="after")
+    def _names_only_its_own_roles(self) -> Scenario:
+        known = {service.role for service in self.services}
+        unknown = sorted(set(self._roles_mentioned()) - known)
+        if unknown:
+            raise ValueError(f"no service has the role {', '.join(unknown)}; roles are {', '.join(sorted(known))}")
+        if (self.truth.verdict == "cause") != (self.fault is not None and self.truth.role != ""):
+            raise ValueError("a cause needs a fault and a role; no_fault has neither")
+        return self
+
+    def _roles_mentioned(self) -> Iterable[str]:
+        for service in self.services:
+            yield from (call.to for call in service.calls)
+        for effect in self.fault.effects if self.fault else []:
+            yield effect.role
+        for part in (*self.all_changes(), *self.decoys.steady_errors, *self.decoys.bursts, self.alert):
+            yield part.role
+        yield from (*self.truth.affected, *self.truth.unaffected, *([self.truth.role] if self.truth.role else []))
+
+
+def scenario_names(folder: Path = SCENARIOS) -> list[str]:
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def load_scenario(name: str, folder: Path = SCENARIOS) -> Scenario:
+    """Raises ScenarioError with the file and the key when it is missing or wrong."""
+    if name not in scenario_names(folder):
+        raise ScenarioError(f"no scenario {name!r}; there are {', '.join(scenario_names(folder)) or 'none'} in {folder}")
+    return parse_scenario(name, (folder / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def parse_scenario(name: str, text: str) -> Scenario:
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ScenarioError(f"{name}.yaml is not YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ScenarioError(f"{name}.yaml must be a mapping, it is {type(raw).__name__}")
+    try:
+        return Scenario.model_validate({"name": name, **raw})
+    except ValidationError as error:
+        raise ScenarioError(f"{name}.yaml: {_first_problem(error)}") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    where = ".".join(str(step) for step in problem["loc"]) or "the file"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {problem['msg']}{more}"
