@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
+from itertools import islice
 from math import isfinite
 from typing import Any
 
@@ -63,28 +64,44 @@ def shorten(data: dict[str, Any], max_bytes: int) -> tuple[dict[str, Any], Cuts]
     cuts: Cuts = {}
     size = len(encode(data))
     while size > max_bytes:
-        share = 0.9 * max_bytes / size  # 0.9: a path is rarely cut exactly in proportion
-        shorter: dict[str, Any] = _cut(data, share, "", cuts)
-        new_size = len(encode(shorter))
-        if new_size >= size:
-            return {}, {"": {"kept": 0, "of": size}}
-        data, size = shorter, new_size
+        cutter = _Cutter(share=0.9 * max_bytes / size)  # 0.9: parts are rarely cut exactly in proportion
+        data = cutter.cut(data, "")
+        if not cutter.cuts:
+            return {}, {"bytes": {"kept": 0, "of": size}}
+        cuts |= {path: {"kept": cut["kept"], "of": cuts.get(path, cut)["of"]} for path, cut in cutter.cuts.items()}
+        size = len(encode(data))
     return data, cuts
 
 
-def _cut(value: Any, share: float, path: str, cuts: Cuts) -> Any:
-    """Cuts the innermost long lists, mappings and texts: what holds a long one is itself left whole."""
-    if isinstance(value, str):
-        return _cut_one(value, LONG_TEXT, share, path, cuts, lambda kept: value[:kept])
-    before = len(cuts), sum(cut["kept"] for cut in cuts.values())
-    if isinstance(value, dict):
-        inner = {key: _cut(item, share, f"{path}.{key}" if path else key, cuts) for key, item in value.items()}
-        if before != (len(cuts), sum(cut["kept"] for cut in cuts.values())):
+class _Cutter:
+    """One pass over a value. The innermost long parts are cut; what holds one of them is left whole."""
+
+    def __init__(self, share: float):
+        self.share = share
+        self.cuts: Cuts = {}
+        self._count = 0
+
+    def cut(self, value: Any, path: str) -> Any:
+        if isinstance(value, str):
+            return value[: self._kept(len(value), LONG_TEXT, path)]
+        if not isinstance(value, (dict, list)):
+            return value
+        cut_before = self._count
+        if isinstance(value, dict):
+            inner: Any = {key: self.cut(item, f"{path}.{key}".lstrip(".")) for key, item in value.items()}
+        else:
+            inner = [self.cut(item, f"{path}[]") for item in value]
+        if self._count > cut_before:
             return inner
-        return _cut_one(inner, LONG_LIST, share, path, cuts, lambda kept: dict(list(inner.items())[:kept]))
-    if isinstance(value, list):
-        rows = [_cut(item, share, f"{path}[]", cuts) for item in value]
-        if before != (len(cuts), sum(cut["kept"] for cut in cuts.values())):
-            return rows
-        return _cut_one(rows, LONG_LIST, share, path, cuts, lambda kept: rows[:kept])
-    return value
+        kept = self._kept(len(inner), LONG_LIST, path)
+        return dict(islice(inner.items(), kept)) if isinstance(inner, dict) else inner[:kept]
+
+    def _kept(self, length: int, at_least: int, path: str) -> int:
+        kept = max(at_least, int(length * self.share))
+        if kept >= length:
+            return length
+        self._count += 1
+        cut = self.cuts.setdefault(path, {"kept": 0, "of": 0})
+        cut["kept"] += kept
+        cut["of"] += length
+        return kept
