@@ -249,7 +249,9 @@ def scenario_names(folder: Path = SCENARIOS) -> list[str]:
 def load_scenario(name: str, folder: Path = SCENARIOS) -> Scenario:
     """Raises ScenarioError with the file and the key when it is missing or wrong."""
     if name not in scenario_names(folder):
-        raise ScenarioError(f"no scenario {name!r}; there are {', '.join(scenario_names(folder)) or 'none'} in {folder}")
+        raise ScenarioError(
+            f"no scenario {name!r}; there are {', '.join(scenario_names(folder)) or 'none'} in {folder}"
+        )
     return parse_scenario(name, (folder / f"{name}.yaml").read_text(encoding="utf-8"))
 
 

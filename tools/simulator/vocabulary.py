@@ -47,4 +47,6 @@ def _names_of(role: str) -> tuple[str, ...]:
         return SERVICE_NAMES[role]
     except KeyError:
         known = ", ".join(sorted(SERVICE_NAMES))
-        raise ScenarioError(f"no names for the role {role!r}; add them to vocabulary.py or use one of {known}") from None
+        raise ScenarioError(
+            f"no names for the role {role!r}; add them to vocabulary.py or use one of {known}"
+        ) from None
