@@ -34,7 +34,11 @@ def _normal(value: Any) -> Any:
 
 def _storable(text: str) -> str:
     # PostgreSQL refuses NUL, UTF-8 refuses lone surrogates: both become U+FFFD here, once, for every store.
-    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode() if not text.isascii() or "\x00" in text else text
+    return (
+        text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
+        if not text.isascii() or "\x00" in text
+        else text
+    )
 
 
 def digest(text: str) -> str:

@@ -1,12 +1,111 @@
-"""The only code that touches RQ."""
+"""The only code that touches RQ: what is enqueued, what a job may call, and the worker.
 
-from rq import Worker
+A job names a run and nothing else. The Run row is the truth; a job that is lost is found by the reconciler, one that
+comes twice finds the lease taken.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import signal
+import uuid
+from importlib import import_module
+from typing import Any
+
+import django_rq
+import redis
+from django.conf import settings
+from django.utils import timezone
+from rq import SimpleWorker
 from rq.job import Job
+
+from runs.models import Run
+
+QUEUE = "runs"
+log = logging.getLogger(__name__)
+
+
+class ForbiddenJob(Exception):
+    """A job in Redis names a function that is not the driver."""
 
 
 class DriveJob(Job):
-    """A job that drives a run."""
+    """The only job there is. Whatever Redis says, it calls the driver: no other function, callback or webhook."""
+
+    @property
+    def func(self) -> Any:
+        if self.func_name != settings.OPSPILOT_DRIVER:
+            raise ForbiddenJob(f"a job may call {settings.OPSPILOT_DRIVER} only")
+        module, _, name = settings.OPSPILOT_DRIVER.rpartition(".")
+        return getattr(import_module(module), name)
+
+    def restore(self, raw_data: Any) -> None:
+        super().restore(raw_data)
+        for name in ("_success_callback_name", "_failure_callback_name", "_stopped_callback_name"):
+            setattr(self, name, None)
+        self.webhooks = []  # RQ would fetch these URLs from the worker
 
 
-class RunWorker(Worker):
-    """The worker."""
+class RunWorker(SimpleWorker):
+    """Drives runs in its own process: every step is committed, so a crash costs a step, not a run.
+
+    It listens on exactly one queue (RQ's two-queue pop can lose a job) and dies with its parent.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        kwargs.update(job_class=DriveJob, worker_ttl=60, maintenance_interval=60)
+        super().__init__(*args, **kwargs)
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent ends (Linux; elsewhere nothing)."""
+    try:
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    except (OSError, AttributeError):
+        log.debug("no prctl here: a worker may outlive its supervisor")
+
+
+def _queue() -> Any:
+    return django_rq.get_queue(QUEUE, job_class=DriveJob, commit_mode="auto")
+
+
+def enqueue_run(run_id: int) -> bool:
+    """Hint that a run should move. False when Redis does not answer: the reconciler finds the run within seconds."""
+    try:
+        _queue().enqueue_call(
+            settings.OPSPILOT_DRIVER,
+            args=(run_id,),
+            job_id=uuid.uuid4().hex,
+            result_ttl=0,
+            failure_ttl=3600,
+            timeout=-1,
+        )
+    except (redis.RedisError, OSError) as error:
+        log.warning("run %s is not enqueued (%s); the reconciler will find it", run_id, error)
+        return False
+    Run.objects.filter(pk=run_id).update(enqueued_at=timezone.now())
+    return True
+
+
+def pending_jobs() -> int | None:
+    """Jobs that wait; None when Redis does not answer."""
+    try:
+        return int(_queue().count)
+    except (redis.RedisError, OSError):
+        return None
+
+
+def worker_names() -> list[str] | None:
+    """The workers that Redis knows; None when it does not answer."""
+    try:
+        return [worker.name for worker in RunWorker.all(connection=_queue().connection)]
+    except (redis.RedisError, OSError):
+        return None
+
+
+def work(burst: bool = False) -> None:
+    """Work until told to stop. SIGTERM finishes the step in hand."""
+    die_with_parent()
+    queue = _queue()
+    RunWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=burst, with_scheduler=False)

@@ -1,1 +1,1 @@
-"""The DRF API of the record."""
+"""The HTTP API: serializers, views, and how errors look. It decides nothing: permissions and services do."""

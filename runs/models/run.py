@@ -70,7 +70,9 @@ class Run(ConcurrentTransitionMixin, models.Model):
     held_by = models.CharField(max_length=150, blank=True)
     attempt = models.PositiveIntegerField(default=0)  # of the model call that is being retried
 
-    budget = models.JSONField(default=dict)  # caps: steps, cycles, tool_calls, model_calls, tokens, micro_usd, driven_ms
+    budget = models.JSONField(
+        default=dict
+    )  # caps: steps, cycles, tool_calls, model_calls, tokens, micro_usd, driven_ms
     n_tool_calls = models.PositiveIntegerField(default=0)
     n_model_calls = models.PositiveIntegerField(default=0)
     tokens_in = models.PositiveBigIntegerField(default=0)
@@ -162,9 +164,7 @@ class Run(ConcurrentTransitionMixin, models.Model):
     def fail(self, **changes: Any) -> None:
         self._assign(changes)
 
-    @transition(
-        state, source=[S.QUEUED, S.PLAN, S.EXECUTE_TOOL, S.EVALUATE, S.NEEDS_APPROVAL], target=S.CANCELLED
-    )
+    @transition(state, source=[S.QUEUED, S.PLAN, S.EXECUTE_TOOL, S.EVALUATE, S.NEEDS_APPROVAL], target=S.CANCELLED)
     def cancel(self, **changes: Any) -> None:
         self._assign(changes)
 

@@ -41,7 +41,13 @@ def locked(run_id: int) -> Iterator[Run]:
 
 
 def advance(
-    run: Run, event: str, *, actor: str, payload: Mapping[str, Any] | None = None, epoch: int | None = None, **changes: Any
+    run: Run,
+    event: str,
+    *,
+    actor: str,
+    payload: Mapping[str, Any] | None = None,
+    epoch: int | None = None,
+    **changes: Any,
 ) -> Step:
     """Take one transition: the FSM checks it in memory, one UPDATE and one INSERT write it.
 

@@ -1,0 +1,109 @@
+"""The one permission function. Pages, API, socket, admin and commands all ask it; nothing else decides who may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from django.contrib.auth.models import AnonymousUser, User
+
+from runs.models import Approval, Membership, Run, Team
+from runs.states import ApprovalState, Role
+
+Verb = Literal["see", "start", "cancel", "hold", "note", "vote", "administer"]
+RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.APPROVER: 2, Role.ADMINISTRATOR: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`why` is a sentence for people when it is refused."""
+
+    allowed: bool
+    why: str = ""
+
+    def __bool__(self) -> bool:
+        return self.allowed
+
+
+YES = Verdict(True)
+
+
+def may(user: User | AnonymousUser, verb: Verb, obj: Run | Team | Approval) -> Verdict:
+    """Whether `user` may do `verb` to `obj`. Costs one query for the membership."""
+    if not isinstance(user, User) or not user.is_active:
+        return Verdict(False, "Log in first.")
+    team = obj if isinstance(obj, Team) else _team_of(obj)
+    member = Membership.objects.filter(team=team, user=user).first()
+    if member is None and not user.is_superuser:
+        return Verdict(False, "You are not a member of this team.")
+    if isinstance(obj, Approval) and verb == "vote":
+        return _may_vote(user, member, obj)
+    return _by_role(user, member, verb, obj)
+
+
+def _team_of(obj: Run | Approval) -> Team:
+    return obj.run.team if isinstance(obj, Approval) else obj.team
+
+
+def _by_role(user: User, member: Membership | None, verb: Verb, obj: Run | Team | Approval) -> Verdict:
+    role = _role(user, member)
+    if verb == "see":
+        return YES
+    if verb == "administer":
+        return YES if role == Role.ADMINISTRATOR else Verdict(False, "Only administrators of this team may do that.")
+    if role == Role.VIEWER:
+        return Verdict(False, "Viewers may look only; ask an administrator for the operator role.")
+    if verb in ("cancel", "hold") and isinstance(obj, Run) and not _is_own_or_senior(user, role, obj):
+        return Verdict(False, f"Only {obj.started_by.removeprefix('user:')}, approvers and administrators may do that.")
+    return YES
+
+
+def _role(user: User, member: Membership | None) -> str:
+    if user.is_superuser and member is None:
+        return Role.ADMINISTRATOR
+    assert member is not None  # noqa: S101  may() has returned already
+    return member.role
+
+
+def _is_own_or_senior(user: User, role: str, run: Run) -> bool:
+    return run.starter_id == user.pk or RANK[Role(role)] >= RANK[Role.APPROVER]
+
+
+def _may_vote(user: User, member: Membership | None, approval: Approval) -> Verdict:
+    if approval.state != ApprovalState.PENDING:
+        return Verdict(False, "This request is no longer open.")
+    if member is not None and member.is_service:
+        return Verdict(False, "A service account can never vote.")
+    if approval.requester_id == user.pk:
+        return YES if approval.owner_may else Verdict(False, f"You started this run; {_others(approval)}.")
+    if approval.owner_may and user.pk == approval.run.starter_id:
+        return YES
+    role = _role(user, member)
+    needed = Role(approval.rule.get("role", Role.APPROVER))
+    if RANK[Role(role)] < RANK[needed]:
+        return Verdict(False, f"This needs the role {needed.label.lower()}; {_others(approval)}.")
+    return YES
+
+
+def _others(approval: Approval) -> str:
+    names = [user.get_username() for user in possible_voters(approval)]
+    if not names:
+        return "nobody can vote on it now, ask an administrator to name an approver"
+    return f"{' or '.join(names[:4])} can"
+
+
+def possible_voters(approval: Approval) -> list[User]:
+    """The active people whose vote would count, by name."""
+    needed = RANK[Role(approval.rule.get("role", Role.APPROVER))]
+    roles = [role for role, rank in RANK.items() if rank >= needed]
+    members = (
+        Membership.objects.filter(team_id=approval.run.team_id, role__in=roles, is_service=False, user__is_active=True)
+        .exclude(user_id=approval.requester_id)
+        .select_related("user")
+        .order_by("user__username")
+    )
+    voters = [member.user for member in members]
+    owner = approval.run.starter
+    if approval.owner_may and owner is not None and owner.is_active and owner not in voters:
+        voters.append(owner)
+    return voters

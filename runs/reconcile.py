@@ -1,0 +1,45 @@
+"""Finds runs that nobody is driving and enqueues them; lets approvals expire. Several reconcilers are harmless."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, close_old_connections
+from django.db.models import Q
+from django.utils import timezone
+
+from runs import queue
+from runs.models import Run
+from runs.services.approvals import expire_approvals
+
+log = logging.getLogger(__name__)
+
+
+def stranded() -> list[int]:
+    """Runs that should move, that nobody holds a lease on, and whose last hint has had its time."""
+    now = timezone.now()
+    hint_lost = Q(enqueued_at=None) | Q(enqueued_at__lt=now - timedelta(seconds=settings.RECONCILE_S))
+    unleased = Q(lease_until=None) | Q(lease_until__lt=now)
+    return list(Run.objects.movable(now).filter(unleased, hint_lost).order_by("id").values_list("pk", flat=True)[:500])
+
+
+def reconcile_once() -> int:
+    """One pass. Returns how many runs were enqueued. Safe to repeat."""
+    expire_approvals()
+    return sum(queue.enqueue_run(run_id) for run_id in stranded())
+
+
+def reconcile_forever() -> None:
+    """A pass every RECONCILE_S seconds; a database that is away is waited for."""
+    queue.die_with_parent()
+    while True:
+        try:
+            close_old_connections()
+            if found := reconcile_once():
+                log.info("enqueued %s stranded runs", found)
+        except DatabaseError as error:
+            log.warning("the database does not answer: %s", error)
+        time.sleep(settings.RECONCILE_S)

@@ -1,0 +1,297 @@
+"""The driver's verbs: what a run does while somebody holds its lease. Each is one transaction, fenced by the epoch.
+
+Every function raises append.Overtaken when the row moved: the driver then re-reads and goes on only with its own epoch.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from runs.audit import canonical, digest
+from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall
+from runs.redaction import redact, redact_json
+from runs.services.append import Overtaken, advance, append
+from runs.services.approvals import open_request
+from runs.services.leases import Lease
+from runs.services.policies import Ruling
+from runs.services.runs import void_open_requests
+from runs.states import ApprovalState, CallStatus, Effect, StepKind
+
+EVIDENCE_LIMIT = 1_000_000  # bytes compressed; above that the tool's own caps have failed and the body is dropped
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """One call of a move, with its policy ruling. `problem` says why it cannot run (unknown tool, bad arguments)."""
+
+    request_id: str
+    tool: str
+    args: Mapping[str, Any]
+    risk: str
+    ruling: Ruling
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """What a tool returned, as values; the record's side of tools.base.ToolResult."""
+
+    status: str
+    summary: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, float] = field(default_factory=dict)
+    query: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    freshness: datetime | None = None
+    skipped: int = 0
+    duration_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a model call cost; `micro_usd` None where the price is not known."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    micro_usd: int | None = 0
+
+
+def begin(run: Run, lease: Lease) -> Step:
+    """QUEUED → PLAN."""
+    return _advance(run, lease, "begin", begun_at=timezone.now(), cycle=1)
+
+
+@transaction.atomic
+def record_model_call(run: Run, lease: Lease, payload: Mapping[str, Any], spent: Spent) -> Step:
+    """A planner's answer, committed before anything acts on it. Ends a retry."""
+    return append(
+        run, StepKind.MODEL_CALL, run.planner, actor="driver", payload=redact_json(dict(payload)), epoch=lease.epoch,
+        n_model_calls=run.n_model_calls + 1, tokens_in=run.tokens_in + spent.tokens_in,
+        tokens_out=run.tokens_out + spent.tokens_out, tokens_cached=run.tokens_cached + spent.tokens_cached,
+        cost_micro_usd=run.cost_micro_usd + (spent.micro_usd or 0),
+        cost_known=run.cost_known and spent.micro_usd is not None, driven_ms=run.driven_ms + lease.lap_ms(),
+        attempt=0, hold_reason="", hold_until=None,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def choose_tools(
+    run: Run, lease: Lease, calls: Sequence[PlannedCall], *, rationale: str, answer: str, hypotheses: list[Any]
+) -> Step:
+    """PLAN → EXECUTE_TOOL, with one ToolCall a request. Calls that cannot run end at once, with their reason."""
+    requests = [
+        {"id": c.request_id, "tool": c.tool, "args": dict(c.args), "risk": c.risk, "effect": c.ruling.effect, "rule": c.ruling.name}
+        for c in calls
+    ]  # fmt: skip
+    plan_seq = run.n_steps + 1
+    step = _advance(
+        run, lease, "choose_tools",
+        {"rationale": rationale, "answer": answer, "hypotheses": hypotheses, "requests": requests},
+        plan_seq=plan_seq, hypotheses=redact_json(hypotheses), answer=redact(answer)[:400] or run.answer,
+        n_tool_calls=run.n_tool_calls + len(calls),
+    )  # fmt: skip
+    ToolCall.objects.bulk_create(_new_call(run, plan_seq, index, call) for index, call in enumerate(calls))
+    return step
+
+
+def _new_call(run: Run, plan_seq: int, index: int, call: PlannedCall) -> ToolCall:
+    args = dict(call.args)
+    text = canonical(args)
+    status, summary = CallStatus.PROPOSED, ""
+    if call.problem:
+        status, summary = CallStatus.ERROR, call.problem
+    elif call.ruling.effect == Effect.REFUSE:
+        status, summary = CallStatus.REFUSED, f"Refused by policy: {call.ruling.name}."
+    return ToolCall(
+        run=run, plan_seq=plan_seq, index=index, request_id=call.request_id[:120], tool=call.tool[:80], args=args,
+        args_sha256=digest(text), risk=call.risk, rule=call.ruling.name, status=status, summary=summary[:1_000],
+        key=digest(f"{run.pk}\n{plan_seq}\n{index}\n{call.tool}\n{text}"),
+    )  # fmt: skip
+
+
+@transaction.atomic
+def conclude(run: Run, lease: Lease, *, rationale: str, hypotheses: list[Any], request: Mapping[str, Any]) -> Step:
+    """PLAN → EVALUATE with the planner's conclusion, not yet checked."""
+    return _advance(
+        run, lease, "conclude", {"rationale": rationale, "hypotheses": hypotheses, "request": dict(request)},
+        hypotheses=redact_json(hypotheses),
+    )  # fmt: skip
+
+
+@transaction.atomic
+def start_call(run: Run, lease: Lease, call: ToolCall) -> Step:
+    """The intent: committed before the call leaves. A call that needed people consumes its approval here.
+
+    Conditional on state and epoch. Raises Overtaken when the approval is gone (expired, void, used, other arguments).
+    """
+    step = append(
+        run, StepKind.TOOL_INTENT, call.tool, actor="driver", epoch=lease.epoch,
+        payload={"call": call.pk, "tool": call.tool, "args": call.args, "key": call.key},
+        driven_ms=run.driven_ms + lease.lap_ms(),
+    )  # fmt: skip
+    if call.status == CallStatus.APPROVED:
+        _consume(call, step.at)
+    call.status, call.started_at = CallStatus.STARTED, step.at
+    call.save(update_fields=["status", "started_at"])
+    return step
+
+
+def _consume(call: ToolCall, at: datetime) -> None:
+    used = Approval.objects.filter(
+        call=call, state=ApprovalState.APPROVED, args_sha256=digest(canonical(call.args)), expires_at__gt=at
+    ).update(state=ApprovalState.CONSUMED, consumed_at=at)
+    if used != 1:
+        raise Overtaken(f"call {call.pk} has no approval that may be used")
+
+
+@transaction.atomic
+def record_result(run: Run, lease: Lease, call: ToolCall, result: CallResult) -> Step:
+    """The result with its Evidence and, for a ticket, its Ticket: all or nothing."""
+    evidence = None
+    if result.status != CallStatus.ERROR:
+        evidence = _store_evidence(run, call, result)
+    step = append(
+        run, StepKind.TOOL_RESULT, call.tool, actor="driver", epoch=lease.epoch,
+        payload={
+            "call": call.pk, "tool": call.tool, "status": result.status, "summary": redact(result.summary)[:1_000],
+            "evidence": evidence.name if evidence else "", "sha256": evidence.sha256 if evidence else "",
+            "duration_ms": result.duration_ms, "skipped": result.skipped,
+        },
+        driven_ms=run.driven_ms + lease.lap_ms(),
+    )  # fmt: skip
+    call.status, call.summary, call.finished_at = result.status, redact(result.summary)[:1_000], step.at
+    call.save(update_fields=["status", "summary", "finished_at"])
+    if call.tool == "create_ticket" and result.status == CallStatus.SUCCESS:
+        _write_ticket(run, call, result.data, step.at)
+    return step
+
+
+def _store_evidence(run: Run, call: ToolCall, result: CallResult) -> Evidence:
+    text = canonical(redact_json(dict(result.data)))
+    body = zlib.compress(text.encode(), 6)
+    if len(body) > EVIDENCE_LIMIT:
+        text = canonical({"cut": f"{len(text):,} bytes were too many to keep; ask for less"})
+        body = zlib.compress(text.encode())
+    return Evidence.objects.create(
+        run=run, number=Evidence.objects.filter(run=run).count() + 1, call=call, status=result.status,
+        summary=redact(result.summary)[:1_000], query=redact_json(dict(result.query)), figures=dict(result.figures),
+        source=result.source, freshness=result.freshness, skipped=result.skipped, body=body, size=len(text),
+        sha256=digest(text),
+    )  # fmt: skip
+
+
+def _write_ticket(run: Run, call: ToolCall, data: Mapping[str, Any], at: datetime) -> None:
+    Ticket.objects.get_or_create(
+        key=call.key,
+        defaults={
+            "run": run, "call": call, "created_at": at, "title": data["title"], "body": data["body"],
+            "service": data.get("service", ""), "severity": data.get("severity", ""), "tracker": data["tracker"],
+            "external_id": data.get("external_id", ""), "url": data.get("url", ""),
+        },
+    )  # fmt: skip
+
+
+@transaction.atomic
+def end_call(run: Run, lease: Lease, call: ToolCall, status: CallStatus, words: str) -> Step:
+    """A call that did not run ends with a result all the same: void, expired."""
+    call.status, call.summary, call.finished_at = status, words[:1_000], timezone.now()
+    call.save(update_fields=["status", "summary", "finished_at"])
+    Approval.objects.filter(call=call, state__in=[ApprovalState.PENDING, ApprovalState.APPROVED]).update(
+        state=ApprovalState.EXPIRED if status == CallStatus.EXPIRED else ApprovalState.VOID
+    )
+    return append(
+        run, StepKind.TOOL_RESULT, call.tool, actor="driver", epoch=lease.epoch,
+        payload={"call": call.pk, "tool": call.tool, "status": str(status), "summary": words, "evidence": "",
+                 "sha256": "", "duration_ms": 0, "skipped": 0},
+    )  # fmt: skip
+
+
+@transaction.atomic
+def ask_approval(
+    run: Run, lease: Lease, calls: Sequence[tuple[ToolCall, Ruling]], why: str, partial: Mapping[str, Any]
+) -> Step:
+    """EXECUTE_TOOL → NEEDS_APPROVAL: one request a call, asked once; the report so far beside it. Frees the lease."""
+    requests = [open_request(run, call, ruling, why) for call, ruling in calls]
+    ToolCall.objects.filter(pk__in=[call.pk for call, _ in calls]).update(status=CallStatus.WAITING)
+    return _advance(
+        run, lease, "ask_approval", {"approvals": [request.pk for request in requests]}, **_reported(partial),
+        lease_until=None, lease_owner="",
+    )  # fmt: skip
+
+
+@transaction.atomic
+def tools_returned(run: Run, lease: Lease, calls: int) -> Step:
+    """EXECUTE_TOOL → EVALUATE once every call of the move has ended."""
+    return _advance(run, lease, "tools_returned", {"calls": calls})
+
+
+@transaction.atomic
+def replan(
+    run: Run, lease: Lease, *, words: str, problems: Sequence[tuple[str, str]], partial: Mapping[str, Any] | None
+) -> Step:
+    """EVALUATE → PLAN. `problems` are claims that did not hold, sent back once."""
+    return _advance(
+        run, lease, "replan", {"words": words, "problems": [list(problem) for problem in problems]},
+        cycle=run.cycle + 1, sent_back=run.sent_back or bool(problems), **_reported(partial or {}),
+    )  # fmt: skip
+
+
+@transaction.atomic
+def finish(run: Run, lease: Lease, report: Mapping[str, Any]) -> Step:
+    """EVALUATE → DONE with the report and its outcome; open requests become void."""
+    step = _advance(
+        run, lease, "finish",
+        {"outcome": report["outcome"], "stopped_by": report.get("stopped_by", ""), **dict(report["checked"])},
+        outcome=report["outcome"], stopped_by=report.get("stopped_by", ""), finished_at=timezone.now(),
+        lease_until=None, lease_owner="", **_reported(report),
+    )  # fmt: skip
+    void_open_requests(run)
+    return step
+
+
+@transaction.atomic
+def fail(run: Run, lease: Lease, code: str, message: str) -> Step:
+    """Any active state → FAILED: our fault, configuration, poison, or unusable model output."""
+    step = _advance(
+        run, lease, "fail", {"code": code, "message": redact(message)[:500]}, failure_code=code,
+        failure=redact(message)[:500], finished_at=timezone.now(), lease_until=None, lease_owner="",
+    )  # fmt: skip
+    void_open_requests(run)
+    return step
+
+
+def hold_for_retry(run: Run, lease: Lease, until: datetime, reason: str) -> Step:
+    """The model's API had a fault: the run waits until then, no worker does."""
+    return append(
+        run, StepKind.HOLD, "retry", actor="driver", epoch=lease.epoch,
+        payload={"reason": redact(reason)[:200], "until": until.isoformat(), "attempt": run.attempt + 1},
+        hold_reason=redact(reason)[:200], hold_until=until, attempt=run.attempt + 1, lease_until=None, lease_owner="",
+    )  # fmt: skip
+
+
+def _reported(report: Mapping[str, Any]) -> dict[str, Any]:
+    if not report:
+        return {}
+    cause = report.get("root_cause") or {}
+    clean = redact_json(dict(report))
+    return {
+        "report": clean,
+        "answer": clean["summary"][:400],
+        "severity": report.get("severity", ""),
+        "service": str(cause.get("entity") or report.get("first_failing") or "")[:200],
+    }
+
+
+def _advance(run: Run, lease: Lease, event: str, payload: Mapping[str, Any] | None = None, **changes: Any) -> Step:
+    return advance(
+        run, event, actor="driver", payload=redact_json(dict(payload or {})), epoch=lease.epoch,
+        driven_ms=run.driven_ms + lease.lap_ms(), **changes,
+    )  # fmt: skip

@@ -1,0 +1,51 @@
+"""Teams, members and the policy rules that a new installation starts with."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from runs.models import Installation, Membership, PolicyRule, Team
+from runs.states import Effect, Role
+
+DEFAULT_RULES = [
+    # (order, name, tool, risk, effect, votes)
+    (10, "reading is free", "*", "read", Effect.RUN, 1),
+    (20, "reading that leaves our boundary needs a vote", "*", "read_egress", Effect.APPROVE, 1),
+    (30, "writes need one vote", "*", "write", Effect.APPROVE, 1),
+    (40, "destructive calls need two votes", "*", "destructive", Effect.APPROVE, 2),
+]
+
+
+def default_team() -> Team:
+    """The one team that always exists; stays invisible until there is a second."""
+    team, _ = Team.objects.get_or_create(slug="default", defaults={"name": "Default"})
+    return team
+
+
+@transaction.atomic
+def seed_defaults(demo: bool = False) -> Team:
+    """The installation's row, the default team and, where there are none, the default rules. Safe to repeat."""
+    Installation.objects.get_or_create(pk=1, defaults={"demo": demo})
+    team = default_team()
+    if not PolicyRule.objects.exists():
+        PolicyRule.objects.bulk_create(
+            PolicyRule(order=order, name=name, tool=tool, risk=risk, effect=effect, votes=votes)
+            for order, name, tool, risk, effect, votes in DEFAULT_RULES
+        )
+    return team
+
+
+def use_solo_preset() -> None:
+    """One-person installation: the owner confirms writes. Safe to repeat."""
+    PolicyRule.objects.filter(team=None, risk="write", effect=Effect.APPROVE).update(
+        effect=Effect.CONFIRM, name="the owner confirms writes"
+    )
+
+
+def add_member(team: Team, user: User, role: Role, is_service: bool = False) -> Membership:
+    """Give a user a role in a team, replacing the one they had. Safe to repeat."""
+    member, _ = Membership.objects.update_or_create(
+        team=team, user=user, defaults={"role": role, "is_service": is_service}
+    )
+    return member
