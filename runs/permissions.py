@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import QuerySet
 
 from runs.models import Approval, Membership, Run, Team
 from runs.states import ApprovalState, Role
@@ -69,24 +71,48 @@ def _is_own_or_senior(user: User, role: str, run: Run) -> bool:
     return run.starter_id == user.pk or RANK[Role(role)] >= RANK[Role.APPROVER]
 
 
-def _may_vote(user: User, member: Membership | None, approval: Approval) -> Verdict:
+def votes_open_to(user: User, approvals: Sequence[Approval]) -> dict[int, Verdict]:
+    """`may(user, "vote", …)` for many requests, by their id, at the cost of one query whatever their number."""
+    members = list(_active_members().filter(team_id__in={approval.run.team_id for approval in approvals}))
+    own = {member.team_id: member for member in members if member.user_id == user.pk}
+    return {
+        approval.pk: _may_vote(user, own.get(approval.run.team_id), approval, lambda a: _voters_among(members, a))
+        for approval in approvals
+        if approval.run.team_id in own or user.is_superuser
+    }
+
+
+def enters_admin(user: User | AnonymousUser) -> bool:
+    """Who may open the admin: superusers, approvers and administrators. Costs a query for all but superusers."""
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    senior = [role for role, rank in RANK.items() if rank >= RANK[Role.APPROVER]]
+    return user.is_superuser or Membership.objects.filter(user=user, role__in=senior, is_service=False).exists()
+
+
+def _may_vote(
+    user: User, member: Membership | None, approval: Approval, voters: Callable[[Approval], list[User]] | None = None
+) -> Verdict:
+    def others() -> str:
+        return _others((voters or possible_voters)(approval))
+
     if approval.state != ApprovalState.PENDING:
         return Verdict(False, "This request is no longer open.")
     if member is not None and member.is_service:
         return Verdict(False, "A service account can never vote.")
     if approval.requester_id == user.pk:
-        return YES if approval.owner_may else Verdict(False, f"You started this run; {_others(approval)}.")
+        return YES if approval.owner_may else Verdict(False, f"You started this run; {others()}.")
     if approval.owner_may and user.pk == approval.run.starter_id:
         return YES
     role = _role(user, member)
     needed = Role(approval.rule.get("role", Role.APPROVER))
     if RANK[Role(role)] < RANK[needed]:
-        return Verdict(False, f"This needs the role {needed.label.lower()}; {_others(approval)}.")
+        return Verdict(False, f"This needs the role {needed.label.lower()}; {others()}.")
     return YES
 
 
-def _others(approval: Approval) -> str:
-    names = [user.get_username() for user in possible_voters(approval)]
+def _others(voters: Sequence[User]) -> str:
+    names = [user.get_username() for user in voters]
     if not names:
         return "nobody can vote on it now, ask an administrator to name an approver"
     return f"{' or '.join(names[:4])} can"
@@ -94,15 +120,23 @@ def _others(approval: Approval) -> str:
 
 def possible_voters(approval: Approval) -> list[User]:
     """The active people whose vote would count, by name."""
+    return _voters_among(_active_members().filter(team_id=approval.run.team_id), approval)
+
+
+def _active_members() -> QuerySet[Membership]:
+    return Membership.objects.filter(user__is_active=True).select_related("user").order_by("user__username")
+
+
+def _voters_among(members: Iterable[Membership], approval: Approval) -> list[User]:
     needed = RANK[Role(approval.rule.get("role", Role.APPROVER))]
-    roles = [role for role, rank in RANK.items() if rank >= needed]
-    members = (
-        Membership.objects.filter(team_id=approval.run.team_id, role__in=roles, is_service=False, user__is_active=True)
-        .exclude(user_id=approval.requester_id)
-        .select_related("user")
-        .order_by("user__username")
-    )
-    voters = [member.user for member in members]
+    voters = [
+        member.user
+        for member in members
+        if member.team_id == approval.run.team_id
+        and RANK[Role(member.role)] >= needed
+        and not member.is_service
+        and member.user_id != approval.requester_id
+    ]
     owner = approval.run.starter
     if approval.owner_may and owner is not None and owner.is_active and owner not in voters:
         voters.append(owner)
