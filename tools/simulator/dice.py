@@ -34,11 +34,12 @@ class Values:
         self._dice = dice
         self._known = dict(known)
 
-    def text(self, template: str) -> str:
+    def text(self, template: str, more: Mapping[str, str] | None = None) -> str:
+        names = {**self._known, **(more or {})}
         try:
-            return Template(template).substitute(self._known)
+            return Template(template).substitute(names)
         except (KeyError, ValueError) as error:
-            known = ", ".join(sorted(self._known))
+            known = ", ".join(sorted(names))
             raise ScenarioError(f"{template!r} names an unknown value ({error}); known: {known}") from error
 
     def number(self, quantity: Quantity, *label: str) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from tools.simulator.dice import Dice, Values
 from tools.simulator.faults import Strain, Strains
 from tools.simulator.load import Clock, Series, wander
-from tools.simulator.scenario import Gauge, MetricEffect, SteadyErrors
+from tools.simulator.scenario import Gauge, MetricEffect, ScenarioError, SteadyErrors
 from tools.simulator.topology import Node, Topology
 
 TAIL = 3.3  # p99 over median of the log-normal latencies that traces and logs are drawn from
@@ -50,6 +50,10 @@ def measure(now: Conditions) -> Measured:
     series: dict[tuple[str, str], Series] = {}
     for node in now.topology.callers_first():
         series.update({(node.role, name): values for name, values in _of_node(now, node).items()})
+    for role, effect in now.strains.effects.items():
+        for name in effect.metrics:
+            if (role, name) not in series:
+                raise ScenarioError(f"the fault moves {name!r} of {role!r}, which that service does not report")
     return Measured(series)
 
 
@@ -103,24 +107,19 @@ def _with_effect(now: Conditions, node: Node, name: str, quiet: Series) -> Serie
     change = effect.metrics.get(name) if effect else None
     if change is None:
         return quiet
+    strength = now.strains.strength(node.role, change.shape)
     if change.counts:
-        return quiet + _restarts(now, node)
+        return quiet + np.cumsum(np.diff(strength, prepend=0.0) > 0.3)
     target = _target(now, node, name, change, quiet)
-    strength = now.strains.intensity[node.role]
     return _rounded(quiet + strength * (target - quiet), node.gauges.get(name))
 
 
 def _target(now: Conditions, node: Node, name: str, change: MetricEffect, quiet: Series) -> Series:
     if change.scale is not None:
         return quiet * now.values.number(change.scale, "effect", node.role, name)
-    level = now.values.number(change.to or 0.0, "effect", node.role, name)
+    level = now.values.number(0.0 if change.to is None else change.to, "effect", node.role, name)
     noise = 0.0 if change.exact else 0.03
     return np.asarray(level * (1 + now.dice.stream("target", node.role, name).normal(0, noise, now.clock.minutes)))
-
-
-def _restarts(now: Conditions, node: Node) -> Series:
-    cycle = now.strains.cycles[node.role]
-    return np.asarray(np.floor(np.clip(now.clock.since_onset, 0, None) / cycle))
 
 
 def _rounded(values: Series, gauge: Gauge | None) -> Series:

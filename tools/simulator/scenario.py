@@ -42,6 +42,27 @@ class Call(Part):
     timeout_ms: float | None = Field(None, gt=0)
 
 
+class Shape(Part):
+    """How strongly the fault is felt over time, from 0 to 1.
+
+    step: up within `minutes` and stays. ramp: a straight line over `minutes`. sawtooth: a ramp that falls back every
+    `minutes`. spikes: short peaks where the sawtooth falls back.
+    """
+
+    kind: Literal["step", "ramp", "sawtooth", "spikes"] = "step"
+    minutes: Quantity = 1.0
+
+
+class LogLine(Part):
+    """A log template; `<int:1:9>`, `<ms:40>`, `<hex:8>`, … are filled anew for every line (see texts.py)."""
+
+    text: str
+    level: Level = "ERROR"
+    per_minute: Quantity = 1.0
+    fields: dict[str, str] = Field(default_factory=dict)
+    shape: Shape | None = None  # of a fault's line: instead of its effect's
+
+
 class Gauge(Part):
     """A metric of one service's own. `follows_load`: 0 flat, 1 proportional to the load."""
 
@@ -62,17 +83,7 @@ class Service(Part):
     calls: list[Call] = Field(default_factory=list)
     routes: list[str] = Field(default_factory=list)
     gauges: dict[str, Gauge] = Field(default_factory=dict)
-
-
-class Shape(Part):
-    """How strongly the fault is felt over time, from 0 to 1.
-
-    step: up within `minutes` and stays. ramp: a straight line over `minutes`. sawtooth: a ramp that falls back every
-    `minutes`. spikes: short peaks where the sawtooth falls back.
-    """
-
-    kind: Literal["step", "ramp", "sawtooth", "spikes"] = "step"
-    minutes: Quantity = 1.0
+    chatter: list[LogLine] = Field(default_factory=list)  # lines of its own, on top of its kind's
 
 
 class MetricEffect(Part):
@@ -82,21 +93,13 @@ class MetricEffect(Part):
     scale: Quantity | None = None
     counts: bool = False
     exact: bool = False  # a hard limit: no noise on top
+    shape: Shape | None = None  # instead of the effect's
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> MetricEffect:
         if [self.to is not None, self.scale is not None, self.counts].count(True) != 1:
             raise ValueError("give exactly one of to, scale, counts")
         return self
-
-
-class LogLine(Part):
-    """A log template; `<int:1:9>`, `<ms:40>`, `<hex:8>`, … are filled anew for every line (see logs.py)."""
-
-    text: str
-    level: Level = "ERROR"
-    per_minute: Quantity = 1.0
-    fields: dict[str, str] = Field(default_factory=dict)
 
 
 class Effect(Part):
@@ -109,7 +112,8 @@ class Effect(Part):
     slow_ms: Quantity = 0.0
     slow_share: Quantity = 1.0
     refuses: Quantity = 0.0  # share of calls that never get in: the callers see the failure, this service does not
-    span_error: str = ""
+    span_error: str = ""  # what its failing spans say, or those of callers it refuses
+    callers_log: str = ""  # what a caller writes when a call to it fails; a plain 503 line if empty
     metrics: dict[str, MetricEffect] = Field(default_factory=dict)
     logs: list[LogLine] = Field(default_factory=list)
 
@@ -117,6 +121,13 @@ class Effect(Part):
 class Fault(Part):
     shape: Shape = Field(default_factory=Shape)
     effects: list[Effect]
+
+    @model_validator(mode="after")
+    def _has_one_effect_a_role(self) -> Fault:
+        roles = [effect.role for effect in self.effects]
+        if len(roles) != len(set(roles)):
+            raise ValueError("two effects name the same role; give one of their metrics or logs a shape instead")
+        return self
 
 
 class Change(Part):
@@ -156,6 +167,7 @@ class Burst(Part):
     role: str
     minutes_before: Quantity
     lasts_minutes: Quantity = 3.0
+    every_minutes: Quantity | None = None  # it comes again, before and after
     lines: list[LogLine]
 
 

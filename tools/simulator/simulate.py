@@ -9,6 +9,7 @@ from pathlib import Path
 from tools.simulator.alerts import fire
 from tools.simulator.changes import History, write_history
 from tools.simulator.dice import Dice, Values, draw_values
+from tools.simulator.emissions import all_emissions
 from tools.simulator.faults import spread
 from tools.simulator.load import Clock, build_clock, day_curve, peaks
 from tools.simulator.logs import write_logs
@@ -60,7 +61,9 @@ def simulate(scenario: Scenario, seed: int, as_of: datetime, into: Path) -> Trut
     measured = measure(now)
     history = write_history(scenario.all_changes(), clock, topology, dice, values)
     spans = TraceWriter(now).write(scenario.traces)
-    logs = write_logs(now, scenario.decoys.steady_errors, scenario.decoys.bursts, _log_lines(scenario, dice), spans)
+    lines = int(scenario.log_lines * dice.stream("log_lines").uniform(0.97, 1.03))
+    emissions = all_emissions(now, scenario.decoys.steady_errors, scenario.decoys.bursts, lines)
+    logs = write_logs(now, emissions, spans)
     write_folder(into, now, measured, history, fire(scenario.alert, measured, now), logs, spans)
     return _truth(scenario, topology, history, clock)
 
@@ -70,10 +73,6 @@ def _values_and_clock(scenario: Scenario, dice: Dice, names: dict[str, str], as_
     drawn = {**names, **draw_values(dice, scenario.values)}
     clock = build_clock(scenario, Values(dice, drawn), as_of)
     return Values(dice, {**drawn, "onset": clock.onset.strftime("%Y-%m-%dT%H:%M:%SZ")}), clock
-
-
-def _log_lines(scenario: Scenario, dice: Dice) -> int:
-    return int(scenario.log_lines * dice.stream("log_lines").uniform(0.97, 1.03))
 
 
 def _truth(scenario: Scenario, topology: Topology, history: History, clock: Clock) -> Truth:

@@ -13,12 +13,12 @@ MARK = re.compile(r"<([a-z]+)(?::([^<>]*))?>")
 Draw = Callable[[np.random.Generator, int, str], Sequence[object]]
 
 
-def fill(template: str, count: int, stream: np.random.Generator, routes: Sequence[str]) -> list[str]:
-    """`count` texts of one template. Unknown marks raise ScenarioError."""
+def fill(template: str, stamps: Sequence[str], stream: np.random.Generator, routes: Sequence[str]) -> list[str]:
+    """One text for each time stamp. Unknown marks raise ScenarioError."""
     marks = [(m.group(1), m.group(2) or "") for m in MARK.finditer(template)]
     pattern = "%s".join(part.replace("%", "%%") for part in _between(template))
-    columns = [_column(kind, given, stream, count, routes) for kind, given in marks]
-    return [pattern % row for row in zip(*columns, strict=True)] if columns else [pattern % ()] * count
+    columns = [_column(kind, given, stream, stamps, routes) for kind, given in marks]
+    return [pattern % row for row in zip(*columns, strict=True)] if columns else [pattern % ()] * len(stamps)
 
 
 def _between(template: str) -> list[str]:
@@ -27,14 +27,16 @@ def _between(template: str) -> list[str]:
     return [template[end:start] for end, start in zip(ends, starts, strict=True)]
 
 
-def _column(kind: str, given: str, stream: np.random.Generator, count: int, routes: Sequence[str]) -> Sequence[object]:
+def _column(
+    kind: str, given: str, stream: np.random.Generator, stamps: Sequence[str], routes: Sequence[str]
+) -> Sequence[object]:
+    if kind == "now":
+        return [f"{stamp[:19]}Z" for stamp in stamps]
     if kind == "route":
-        return _picks(stream, count, "|".join(routes))
-    if kind == "method":
-        return _picks(stream, count, "GET|GET|GET|POST|PUT")
+        return _picks(stream, len(stamps), "|".join(routes))
     if kind not in DRAWS:
-        raise ScenarioError(f"unknown mark <{kind}> in a log text; known: route, method, {', '.join(sorted(DRAWS))}")
-    return DRAWS[kind](stream, count, given)
+        raise ScenarioError(f"unknown mark <{kind}> in a log text; known: now, route, {', '.join(sorted(DRAWS))}")
+    return DRAWS[kind](stream, len(stamps), given)
 
 
 def _picks(stream: np.random.Generator, count: int, given: str) -> Sequence[object]:
@@ -70,6 +72,7 @@ DRAWS: dict[str, Draw] = {
     "ms": _milliseconds,
     "pick": _picks,
     "hex": lambda stream, count, given: hexes(stream, count, int(given)),
+    "method": lambda stream, count, _: _picks(stream, count, "GET|GET|GET|POST|PUT"),
     "uuid": _uuids,
     "ip": _addresses,
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tools.simulator.dice import Dice, Values
 from tools.simulator.kinds import KINDS, Kind
-from tools.simulator.scenario import Call, Gauge, Scenario, ScenarioError, Service
+from tools.simulator.scenario import Call, Gauge, LogLine, Scenario, ScenarioError, Service
 
 DEFAULT_ROUTES = ("/api/v1/items", "/api/v1/items/search", "/api/v2/account", "/api/v1/cart", "/api/v1/status")
 
@@ -26,6 +26,7 @@ class Node:
     calls: tuple[Call, ...]
     routes: tuple[str, ...]
     gauges: Mapping[str, Gauge]
+    chatter: tuple[LogLine, ...]  # of its own, on top of its kind's
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ def _node(service: Service, name: str, rps: float, outside_rps: float, values: V
         calls=tuple(service.calls),
         routes=tuple(service.routes) or DEFAULT_ROUTES,
         gauges={**kind.gauges, **service.gauges},
+        chatter=tuple(service.chatter),
     )
 
 
