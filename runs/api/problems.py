@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied
 from django.db import OperationalError
 from django.http import Http404
 from rest_framework.exceptions import APIException, ValidationError
@@ -31,49 +31,56 @@ class FieldError:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    status: int
+    code: str
+    detail: str
+    errors: Sequence[FieldError] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "type": f"urn:opspilot:problem:{self.code}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "code": self.code,
+            "detail": self.detail,
+        }
+        return body | ({"errors": [asdict(error) for error in self.errors]} if self.errors else {})
+
+
 def problem_response(error: Exception, context: dict[str, Any]) -> Response:
-    """What DRF calls for whatever a view raised. An error of ours is logged in full and told in one sentence."""
+    """What DRF calls for whatever a view raised."""
     set_rollback()
-    status, code, detail, headers = 500, "internal_error", "OpsPilot made a mistake; its log says more.", {}
-    errors: list[FieldError] = []
-    match error:
-        case Refused():
-            status, code, detail = error.status, error.code, str(error)
-        case ValidationError():
-            errors = list(_field_errors(error.get_full_details()))
-            status, code, detail = 400, errors[0].code, _sentence(errors)
-        case APIException():
-            status, code, detail = error.status_code, str(error.get_codes()), str(error.detail)
-            headers = _headers(error)
-        case Http404():
-            status, code, detail = 404, "not_found", "Nothing is here, or you may not see it."
-        case PermissionDenied():
-            status, code, detail = 403, "not_allowed", "You may not do that."
-        case RequestDataTooBig():
-            status, code, detail = 413, "body_too_large", "The body is too large."
-        case OperationalError():
-            log.error("the database does not answer: %s", error)
-            status, code, detail = 503, "database_unavailable", "The database does not answer; try again shortly."
-            headers = {"Retry-After": "5"}
-        case _:
-            log.error("the API failed", exc_info=error)
+    problem = problem_of(error)
     if request := context.get("request"):
         # Whatever the client accepts, and whatever the view renders: a problem is JSON.
         request.accepted_renderer, request.accepted_media_type = JSONRenderer(), "application/json"
-    return Response(_problem(status, code, detail, errors), status, headers=headers, content_type=CONTENT_TYPE)
+    return Response(problem.as_json(), problem.status, headers=dict(problem.headers), content_type=CONTENT_TYPE)
 
 
-def _problem(status: int, code: str, detail: str, errors: list[FieldError]) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "type": f"urn:opspilot:problem:{code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "code": code,
-        "detail": detail,
-    }
-    if errors:
-        body["errors"] = [asdict(error) for error in errors]
-    return body
+def problem_of(error: Exception) -> Problem:
+    """How an exception is told. A mistake of ours goes to the log in full and to the caller in one sentence."""
+    match error:
+        case Refused():
+            return Problem(error.status, error.code, str(error))
+        case ValidationError():
+            errors = list(_field_errors(error.get_full_details()))
+            return Problem(400, errors[0].code, _sentence(errors), errors)
+        case APIException():
+            return Problem(error.status_code, str(error.get_codes()), str(error.detail), headers=_headers(error))
+        case Http404():
+            return Problem(404, "not_found", "Nothing is here, or you may not see it.")
+        case PermissionDenied():
+            return Problem(403, "not_allowed", "You may not do that.")
+        case OperationalError():
+            log.error("the database does not answer: %s", error)
+            words = "The database does not answer; try again shortly."
+            return Problem(503, "database_unavailable", words, headers={"Retry-After": "5"})
+        case _:
+            log.error("the API failed", exc_info=error)
+            return Problem(500, "internal_error", "OpsPilot made a mistake; its log says more.")
 
 
 def _headers(error: APIException) -> dict[str, str]:
@@ -99,5 +106,5 @@ def _field_errors(details: Any, path: str = "") -> Iterator[FieldError]:
                 yield from _field_errors(inner, path)
 
 
-def _sentence(errors: list[FieldError]) -> str:
+def _sentence(errors: Sequence[FieldError]) -> str:
     return " ".join(f"{error.field}: {error.detail}" if error.field else error.detail for error in errors[:5])

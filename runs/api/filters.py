@@ -1,0 +1,32 @@
+"""How the list of runs is narrowed; each filter stands in the URL."""
+
+from __future__ import annotations
+
+import django_filters
+from django.db.models import QuerySet
+
+from runs.models import Approval, Run
+from runs.states import ApprovalState, Outcome, RunState
+
+
+class RunFilter(django_filters.FilterSet):
+    state = django_filters.MultipleChoiceFilter(choices=RunState.choices, help_text="May be given more than once.")
+    outcome = django_filters.MultipleChoiceFilter(choices=Outcome.choices, help_text="May be given more than once.")
+    service = django_filters.CharFilter(max_length=200, help_text="The service the answer names.")
+    starter = django_filters.CharFilter(method="by_starter", max_length=150, help_text="alice, or cli:root.")
+
+    class Meta:
+        model = Run
+        fields = ["state", "outcome", "service", "starter"]
+
+    def by_starter(self, runs: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
+        return runs.filter(started_by=value if ":" in value else f"user:{value}")
+
+
+class ApprovalFilter(django_filters.FilterSet):
+    state = django_filters.MultipleChoiceFilter(choices=ApprovalState.choices, help_text="May be given more than once.")
+    run = django_filters.NumberFilter(min_value=1, max_value=2**63 - 1)
+
+    class Meta:
+        model = Approval
+        fields = ["state", "run"]

@@ -1,0 +1,1 @@
+"""What the API reads and shows, one noun a file."""

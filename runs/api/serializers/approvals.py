@@ -1,0 +1,70 @@
+"""Approvals with their votes, and the body of a decision."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rest_framework import serializers
+
+from runs.api.serializers.strict import Body, Text
+from runs.models import Approval, Vote
+from runs.permissions import may
+
+ROW = [
+    "id", "run", "kind", "state", "tool", "risk", "args", "args_sha256", "preview", "why", "requested_by", "required",
+    "votes", "asked_at", "expires_at", "decided_at", "decided_by", "reason", "consumed_at",
+]  # fmt: skip
+
+
+class VoteRow(serializers.ModelSerializer[Vote]):
+    user = serializers.CharField(source="user.username", read_only=True)
+
+    class Meta:
+        model = Vote
+        fields = ["user", "approve", "reason", "door", "at"]
+        read_only_fields = fields
+
+
+class ApprovalRow(serializers.ModelSerializer[Approval]):
+    """One request to run one call with exactly these arguments."""
+
+    args = serializers.SerializerMethodField(help_text="Exactly what will run.")
+    votes = VoteRow(many=True, read_only=True)
+
+    class Meta:
+        model = Approval
+        fields = ROW
+        read_only_fields = fields
+
+    def get_args(self, approval: Approval) -> dict[str, Any]:
+        args: dict[str, Any] = json.loads(approval.args_canonical)
+        return args
+
+
+class YourVote(serializers.Serializer[Any]):
+    allowed = serializers.BooleanField()
+    why = serializers.CharField(help_text="Who may, where you may not.")
+
+
+class ApprovalDetail(ApprovalRow):
+    args_canonical = serializers.CharField(read_only=True, help_text="The very bytes that args_sha256 is of.")
+    rule = serializers.DictField(read_only=True, help_text="The policy rule as it was when this was asked.")
+    your_vote = serializers.SerializerMethodField()
+
+    class Meta(ApprovalRow.Meta):
+        fields = [*ROW, "args_canonical", "rule", "your_vote"]
+        read_only_fields = fields
+
+    def get_your_vote(self, approval: Approval) -> YourVote:
+        verdict = may(self.context["request"].user, "vote", approval)
+        shown: Any = {"allowed": verdict.allowed, "why": verdict.why}
+        return shown
+
+
+class DecisionBody(Body):
+    """One person's word. args_sha256 says which arguments that person saw."""
+
+    decision = serializers.ChoiceField(choices=["approve", "deny"])
+    reason = Text(required=False, default="", allow_blank=True, max_length=1_000)
+    args_sha256 = Text(max_length=64)
