@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import secrets
 from pathlib import Path
+from urllib.parse import quote
 
 import dj_database_url
 from csp.constants import NONCE, NONE, SELF
@@ -21,7 +24,8 @@ DEBUG = env.bool("OPSPILOT_DEBUG", False)
 DEMO = env.bool("OPSPILOT_DEMO", False)  # set by `demo` for its own children
 TESTING = env.bool("OPSPILOT_TEST", False)
 DATA_DIR = Path(env.str("OPSPILOT_DATA_DIR", str(BASE_DIR / "var" / ("demo" if DEMO else "data")))).resolve()
-PUBLIC_URL = env.str("OPSPILOT_URL", "http://127.0.0.1:8320")  # what links in tickets and notifications start with
+PORT = env.int("OPSPILOT_PORT", 8321 if DEMO else 8320)  # where `up` and `demo` serve
+PUBLIC_URL = env.str("OPSPILOT_URL", f"http://127.0.0.1:{PORT}")  # what links in tickets and notifications start with
 
 
 def _kept_secret(name: str) -> str:
@@ -178,10 +182,28 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/",
+    "ENUM_NAME_OVERRIDES": {
+        "RunState": "runs.states.RunState",
+        "ApprovalState": "runs.states.ApprovalState",
+        "TicketState": "runs.models.Ticket.State",
+        "StepKind": "runs.states.StepKind",
+        "ApprovalKind": "runs.states.ApprovalKind",
+    },
 }
 
 # Queue and live notices ------------------------------------------------------------------------------------------
-REDIS_URL = secret("REDIS_URL", f"unix://{DATA_DIR / 'redis' / 'redis.sock'}?db=0")
+def _redis_socket() -> Path:
+    """Where the embedded Redis listens: in the data folder, unless that path is longer than a socket's may be."""
+    path = DATA_DIR / "redis" / "redis.sock"
+    if len(bytes(path)) <= 100:  # Linux allows 107
+        return path
+    folder = f"opspilot-{os.getuid()}-{hashlib.sha256(bytes(DATA_DIR)).hexdigest()[:12]}"
+    return Path("/tmp") / folder / "redis.sock"  # noqa: S108  the folder is made with mode 700 and its owner is checked
+
+
+REDIS_SOCKET = _redis_socket()
+REDIS_URL = secret("REDIS_URL", f"unix://{quote(str(REDIS_SOCKET))}?db=0")
+EMBEDDED_REDIS = not secret("REDIS_URL")  # `up`, `demo` and `test` start one
 RQ_QUEUES = {
     "runs": {
         "URL": REDIS_URL,
@@ -197,6 +219,8 @@ WORKERS = env.int("OPSPILOT_WORKERS", 2)  # worker processes that `up` starts
 
 # Sources ---------------------------------------------------------------------------------------------------------
 SOURCE_URLS = {kind: named_urls(f"OPSPILOT_{kind.upper()}") for kind in ("logs", "metrics", "traces", "changes", "data")}
+if DEMO:
+    SOURCE_URLS["data"].append(("demo", f"file://{quote(str(DATA_DIR / 'incident'))}"))
 
 # Planners --------------------------------------------------------------------------------------------------------
 ANTHROPIC_API_KEY = secret("ANTHROPIC_API_KEY")

@@ -10,6 +10,7 @@ import ctypes
 import logging
 import signal
 import uuid
+from datetime import datetime
 from importlib import import_module
 from typing import Any
 
@@ -102,6 +103,15 @@ def worker_names() -> list[str] | None:
         return [worker.name for worker in RunWorker.all(connection=_queue().connection)]
     except (redis.RedisError, OSError):
         return None
+
+
+def newest_heartbeat() -> datetime | None:
+    """When a worker last told Redis that it lives; None when none has, or when Redis does not answer."""
+    try:
+        beats = [worker.last_heartbeat for worker in RunWorker.all(connection=_queue().connection)]
+    except (redis.RedisError, OSError):
+        return None
+    return max(filter(None, beats), default=None)
 
 
 def work(burst: bool = False) -> None:

@@ -6,6 +6,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from runs.models import Installation, Membership, PolicyRule, Team
+from runs.services.errors import forbidden
 from runs.states import Effect, Role
 
 DEFAULT_RULES = [
@@ -21,6 +22,18 @@ def default_team() -> Team:
     """The one team that always exists; stays invisible until there is a second."""
     team, _ = Team.objects.get_or_create(slug="default", defaults={"name": "Default"})
     return team
+
+
+def home_team(user: User) -> Team:
+    """The team that a person's new runs belong to: the default team where they are in it, else their oldest.
+
+    Raises Refused for a person without a team. A superuser without one works in the default team.
+    """
+    teams = list(Team.objects.filter(memberships__user=user).order_by("id"))
+    if not teams and not user.is_superuser:
+        raise forbidden("You are in no team yet; ask an administrator to add you to one.")
+    default = default_team()
+    return default if default in teams or not teams else teams[0]
 
 
 @transaction.atomic
