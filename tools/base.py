@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 if TYPE_CHECKING:
     from tools.sources import SourceSet
 
+
 class Risk(StrEnum):
     """What a call could do. The policy decides what each risk needs; see docs/adding-a-tool.md."""
 

@@ -36,18 +36,34 @@ class Claim(Params):
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Claim:
-        needed = {"quote": self.evidence and self.quote, "number": self.evidence and self.figure and self.value is not None,
-                  "absence": self.evidence, "inference": self.based_on}
+        needed = {
+            "quote": self.evidence and self.quote,
+            "number": self.evidence and self.figure and self.value is not None,
+            "absence": self.evidence,
+            "inference": self.based_on,
+        }
         if not needed[self.kind]:
-            raise ValueError({"quote": "a quote needs evidence and quote", "number": "a number needs evidence, figure and value",
-                              "absence": "an absence needs evidence", "inference": "an inference needs based_on"}[self.kind])
+            raise ValueError(
+                {
+                    "quote": "a quote needs evidence and quote",
+                    "number": "a number needs evidence, figure and value",
+                    "absence": "an absence needs evidence",
+                    "inference": "an inference needs based_on",
+                }[self.kind]
+            )
         return self
 
 
 class RootCause(Params):
     entity: str = Field(min_length=1, max_length=200, description="The service or component at fault.")
-    kind: str = Field(min_length=1, max_length=80, description="configuration, code change, capacity, dependency, certificate, provider, …")
-    change_id: str | None = Field(None, description="Id of the change that did it, as list_changes names it; null if none did.")
+    kind: str = Field(
+        min_length=1,
+        max_length=80,
+        description="configuration, code change, capacity, dependency, certificate, provider, …",
+    )
+    change_id: str | None = Field(
+        None, description="Id of the change that did it, as list_changes names it; null if none did."
+    )
     mechanism: str = Field(min_length=3, max_length=600)
 
 
@@ -104,7 +120,9 @@ class Report(Params):
     still_happening: Scope = Field(default_factory=Scope)
     first_failing: str = ""
     affected: list[str] = Field(default_factory=list, max_length=50)
-    remediation: str = Field("", max_length=200, description="rollback, roll-forward, config-revert, scale, failover, rotate-cert, …")
+    remediation: str = Field(
+        "", max_length=200, description="rollback, roll-forward, config-revert, scale, failover, rotate-cert, …"
+    )
     timeline: list[Moment] = Field(default_factory=list, max_length=50)
     claims: list[Claim] = Field(default_factory=list, max_length=60)
     ruled_out: list[Ruled] = Field(default_factory=list, max_length=20)

@@ -13,11 +13,18 @@ figures: total, deploys, commits, flags, statuses.   source = "<name>:changes"
 
 from __future__ import annotations
 
-from typing import Literal
+from collections import Counter
+from typing import Any, Literal
 
 from pydantic import Field
 
-from tools.base import Params, ToolContext, ToolResult
+from tools.base import Params, Risk, Status, Tool, ToolContext, ToolResult
+from tools.reach import Reach, list_of, reach
+from tools.sources.changes.change import Change
+from tools.sources.timestamps import iso_us
+
+MAX_CHANGES = 500
+FIGURES = {"deploy": "deploys", "commit": "commits", "flag": "flags", "status": "statuses"}
 
 
 class ListChanges(Params):
@@ -29,4 +36,77 @@ class ListChanges(Params):
 
 
 def run(context: ToolContext, params: ListChanges) -> ToolResult:
-    raise NotImplementedError
+    sources = context.sources.changes(params.source)
+    within = reach(context, "changes", sources, params.since, params.until)
+    every = sorted((change for source in sources for change in source.changes()), key=lambda change: change.at_us)
+    inside = [change for change in every if within.since_us <= change.at_us < within.until_us]
+    found = [change for change in inside if _is_asked(change, params)]
+    shown = found[-MAX_CHANGES:]
+    status = Status.NO_DATA if not found else Status.TRUNCATED if len(shown) < len(found) else Status.SUCCESS
+    return ToolResult(
+        status=status,
+        summary=_summary(params, within, found, shown, len(inside)) + within.notes(),
+        data={"changes": [_row(change) for change in shown]} | ({} if found else {"services": within.services}),
+        figures=_figures(found),
+        query=within.query(**params.model_dump(include={"service", "kind"})),
+        source=within.source,
+        freshness=within.newest,
+        skipped=within.skipped,
+    )
+
+
+def _is_asked(change: Change, params: ListChanges) -> bool:
+    return params.kind in ("", change.kind) and (not params.service or _concerns(change, params.service.lower()))
+
+
+def _concerns(change: Change, service: str) -> bool:
+    """Of that service; or of none that the change names, or of a provider, and the service stands in its words or files."""
+    if change.service.lower() == service:
+        return True
+    if change.service and change.kind != "status":
+        return False
+    return any(service in text.lower() for text in (change.service, change.text, *change.files))
+
+
+def _row(change: Change) -> dict[str, Any]:
+    return {
+        "id": change.id,
+        "kind": change.kind,
+        "at": iso_us(change.at_us),
+        "service": change.service,
+        "title": change.title,
+        "author": change.author,
+        "version": change.version,
+        "commit": change.commit,
+        "files": list(change.files),
+        "diff": change.diff,
+        "text": change.text,
+    }
+
+
+def _figures(found: list[Change]) -> dict[str, float]:
+    counts = Counter(change.kind for change in found)
+    return {"total": len(found), **{name: counts[kind] for kind, name in FIGURES.items()}}  # type: ignore[index]
+
+
+def _summary(params: ListChanges, within: Reach, found: list[Change], shown: list[Change], inside: int) -> str:
+    of_service = f" for {params.service}" if params.service else ""
+    if not found:
+        what = f"{params.kind or 'change'}{of_service}"
+        others = f"{inside:,} other changes in that time" if inside else within.span()
+        return f"No {what} in {within.words()}; {others}; services: {list_of(within.services)}"
+    figures = _figures(found)
+    counted = ", ".join(f"{figures[name]:.0f} {name}" for name in FIGURES.values() if figures[name])
+    most = f"; the newest {len(shown):,} shown" if len(shown) < len(found) else ""
+    last = found[-1]
+    return f"{counted}{of_service} in {within.words()}{most}; last {within.clock_us(last.at_us)}: {last.title[:120]}"
+
+
+TOOL = Tool(
+    name="list_changes",
+    summary="List what people or providers changed before and during the incident: deploys, commits with diffs, feature flags, status-feed entries.",
+    params=ListChanges,
+    risk=Risk.READ,
+    run=run,
+    needs=("changes",),
+)

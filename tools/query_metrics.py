@@ -15,11 +15,22 @@ figures: "<id> min" … for every stat of every series.   source = "<name>:metri
 
 from __future__ import annotations
 
-from typing import Literal
+import fnmatch
+from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
-from tools.base import Params, ToolContext, ToolResult
+from tools.base import Params, Risk, Status, Tool, ToolContext, ToolResult
+from tools.reach import Reach, list_of, reach
+from tools.sources.metrics.query import Series
+from tools.sources.timestamps import iso_us
+
+MAX_POINTS = 20_000
+MAX_SERIES = 400
+STEPS_S = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400)
+_REDUCE = {"sum": np.add, "min": np.minimum, "max": np.maximum}
 
 
 class QueryMetrics(Params):
@@ -33,4 +44,139 @@ class QueryMetrics(Params):
 
 
 def run(context: ToolContext, params: QueryMetrics) -> ToolResult:
-    raise NotImplementedError
+    sources = context.sources.metrics(params.source)
+    within = reach(context, "metrics", sources, params.since, params.until)
+    every = _distinct([series for source in sources for series in source.series()])
+    found = [series.between(within.since_us, within.until_us) for series in every if _is_asked(series, params)]
+    filled = [series for series in found if len(series.times)]
+    if not filled:
+        return _nothing(params, within, every, is_known=bool(found))
+    shown = filled[:MAX_SERIES]
+    step_s = _step(shown, params.step_s)
+    described = [_describe(series, step_s, params.aggregation) for series in shown]
+    return ToolResult(
+        status=Status.TRUNCATED if len(shown) < len(filled) else Status.SUCCESS,
+        summary=_summary(within, described, len(filled), step_s) + within.notes(),
+        data={"series": described, "step_s": step_s, "available": []},
+        figures={f"{one['id']} {name}": value for one in described for name, value in one["stats"].items()},
+        query=_query(params, within, step_s),
+        source=within.source,
+        freshness=within.newest,
+        skipped=within.skipped,
+    )
+
+
+def _is_asked(series: Series, params: QueryMetrics) -> bool:
+    is_named = fnmatch.fnmatchcase(series.name.lower(), params.name.lower() or "*")
+    return is_named and fnmatch.fnmatchcase(series.service.lower(), params.service.lower() or "*")
+
+
+def _distinct(series: list[Series]) -> list[Series]:
+    """By id; where two sources hold the same series, the first source's."""
+    by_id: dict[str, Series] = {}
+    for one in series:
+        by_id.setdefault(one.id, one)
+    return [by_id[key] for key in sorted(by_id)]
+
+
+def _query(params: QueryMetrics, within: Reach, step_s: int) -> dict[str, Any]:
+    asked = params.model_dump(include={"name", "service", "aggregation"})
+    widened = {"asked_step_s": params.step_s} if step_s != params.step_s else {}
+    return within.query(**asked, step_s=step_s, **widened)
+
+
+def _step(series: list[Series], asked_s: int) -> int:
+    """The step asked for, or the next wider one that keeps the result below MAX_POINTS."""
+    wider = [step for step in STEPS_S if step > asked_s]
+    return next((step for step in (asked_s, *wider) if _points(series, step) <= MAX_POINTS), STEPS_S[-1])
+
+
+def _points(series: list[Series], step_s: int) -> int:
+    return sum(int(np.count_nonzero(np.diff(one.times // (step_s * 1_000_000)))) + 1 for one in series)
+
+
+def _describe(series: Series, step_s: int, aggregation: str) -> dict[str, Any]:
+    times, values = _aggregate(series, step_s * 1_000_000, aggregation)
+    points = [[iso_us(at), _short(value)] for at, value in zip(times.tolist(), values.tolist(), strict=True)]
+    stats = {
+        "min": values.min(), "max": values.max(), "mean": values.mean(), "median": np.median(values),
+        "first": values[0], "last": values[-1], "count": len(values),
+    }  # fmt: skip
+    return {
+        "id": series.id,
+        "name": series.name,
+        "service": series.service,
+        "labels": series.labels,
+        "unit": series.unit,
+        "points": points,
+        "stats": {name: _short(float(value)) for name, value in stats.items()},
+    }
+
+
+def _aggregate(series: Series, step_us: int, aggregation: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """One point a step that has any, at the step's start."""
+    buckets = series.times // step_us * step_us
+    starts = np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))
+    counts = np.diff(starts, append=len(buckets))
+    if aggregation == "count":
+        values = counts.astype(np.float64)
+    elif aggregation == "last":
+        values = series.values[starts + counts - 1]
+    elif aggregation == "avg":
+        values = np.add.reduceat(series.values, starts) / counts
+    else:
+        values = _REDUCE[aggregation].reduceat(series.values, starts)
+    return buckets[starts], values
+
+
+def _short(value: float) -> float:
+    """Ten significant digits: averages without the noise of binary fractions."""
+    return float(f"{value:.10g}")
+
+
+def _summary(within: Reach, described: list[dict[str, Any]], total: int, step_s: int) -> str:
+    widest = sorted(described, key=_spread, reverse=True)[:3]
+    said = "; ".join(
+        f"{one['id']} {one['stats']['first']:.4g} → {one['stats']['last']:.4g} "
+        f"(min {one['stats']['min']:.4g}, max {one['stats']['max']:.4g}{_at_peak(one)})"
+        for one in widest
+    )
+    most = "" if len(described) == total else f", the first {len(described):,} shown: narrow name or service"
+    label = "widest: " if len(described) > len(widest) else ""
+    return f"{total:,} series in {within.words()}, step {step_s} s{most}; {label}{said}"
+
+
+def _spread(one: dict[str, Any]) -> float:
+    stats = one["stats"]
+    return float((stats["max"] - stats["min"]) / (abs(stats["median"]) + 1e-9))
+
+
+def _at_peak(one: dict[str, Any]) -> str:
+    peak = max(one["points"], key=lambda point: point[1])
+    return f" at {peak[0]}"
+
+
+def _nothing(params: QueryMetrics, within: Reach, every: list[Series], is_known: bool) -> ToolResult:
+    names = sorted({series.name for series in every})
+    services = sorted({series.service for series in every if series.service})
+    what = f"metric {params.name!r}" + (f" of service {params.service!r}" if params.service else "")
+    why = within.span() if is_known else f"metrics: {list_of(names)}; services: {list_of(services)}"
+    return ToolResult(
+        status=Status.NO_DATA,
+        summary=f"No point of {what} in {within.words()}; {why}{within.notes()}",
+        data={"series": [], "step_s": params.step_s, "available": names, "services": services},
+        query=_query(params, within, params.step_s),
+        source=within.source,
+        freshness=within.newest,
+        skipped=within.skipped,
+    )
+
+
+TOOL = Tool(
+    name="query_metrics",
+    summary="Read metrics as series of points, by name and service (globs), aggregated to a step, with min, max, mean, median, first and last.",
+    params=QueryMetrics,
+    risk=Risk.READ,
+    run=run,
+    needs=("metrics",),
+)

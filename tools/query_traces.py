@@ -15,9 +15,16 @@ source = "<name>:traces"
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import Any
+
 from pydantic import Field
 
-from tools.base import Params, ToolContext, ToolResult
+from tools.base import Params, Risk, Status, Tool, ToolContext, ToolResult
+from tools.reach import Reach, list_of, reach
+from tools.sources.timestamps import iso_us
+from tools.sources.traces.forest import Forest, describe_edges, describe_services
+from tools.sources.traces.span import Span
 
 
 class QueryTraces(Params):
@@ -32,4 +39,118 @@ class QueryTraces(Params):
 
 
 def run(context: ToolContext, params: QueryTraces) -> ToolResult:
-    raise NotImplementedError
+    sources = context.sources.traces(params.source)
+    within = reach(context, "traces", sources, params.since, params.until)
+    every = Forest([span for source in sources for span in source.spans(within.since_us, within.until_us)])
+    forest = every.keep(lambda trace: _is_asked(every, trace, params))
+    topology = sorted({edge for source in sources for edge in source.topology()})
+    data = _data(forest, topology, params, within)
+    errors = sum(1 for span in forest.spans if span.error)
+    return ToolResult(
+        status=Status.SUCCESS if forest.spans or (data["edges"] and not params.errors_only) else Status.NO_DATA,
+        summary=_summary(params, within, forest, data, errors) + within.notes(),
+        data=data,
+        figures={"traces": len(forest.traces), "spans": len(forest.spans), "errors": errors, **_figures(data)},
+        query=within.query(**params.model_dump(include={"service", "caller", "callee", "errors_only", "limit"})),
+        source=within.source,
+        freshness=within.newest,
+        skipped=within.skipped,
+    )
+
+
+def _is_asked(forest: Forest, trace: list[Span], params: QueryTraces) -> bool:
+    if params.errors_only and not any(span.error for span in trace):
+        return False
+    if params.service and params.service not in {name for span in trace for name in (span.service, span.peer)}:
+        return False
+    is_any_call = not params.caller and not params.callee
+    return is_any_call or any(_is_call(call.caller, call.callee, params) for call in forest.calls_of(trace))
+
+
+def _is_call(caller: str, callee: str, params: QueryTraces) -> bool:
+    return params.caller in ("", caller) and params.callee in ("", callee)
+
+
+def _data(forest: Forest, topology: list[tuple[str, str]], params: QueryTraces, within: Reach) -> dict[str, Any]:
+    edges = describe_edges(forest, topology)
+    failing = sorted(forest.deepest_failures(), key=lambda span: -span.start_us)
+    slowest = sorted(forest.spans, key=lambda span: (-forest.self_ms(span), span.start_us))
+    return {
+        "traces": len(forest.traces),
+        "spans": len(forest.spans),
+        "services": describe_services(forest),
+        "edges": [
+            edge for edge in edges if _is_call(edge["caller"], edge["callee"], params) and _touches(edge, params)
+        ],
+        "errors": [_span(forest, span) for span in failing[: params.limit]],
+        "slowest": [_span(forest, span) for span in slowest[: params.limit]],
+        "per_minute": _per_minute(forest, within.bucket_s * 1_000_000),
+        "bucket_s": within.bucket_s,
+    }
+
+
+def _touches(edge: dict[str, Any], params: QueryTraces) -> bool:
+    """An edge of the topology file is shown only beside the service that was asked for."""
+    return bool(edge["calls"]) or params.service in ("", edge["caller"], edge["callee"])
+
+
+def _span(forest: Forest, span: Span) -> dict[str, Any]:
+    return {
+        "at": iso_us(span.start_us),
+        "service": span.service,
+        "name": span.name,
+        "error": span.error,
+        "trace_id": span.trace_id,
+        "span_id": span.span_id,
+        "duration_ms": round(span.duration_ms, 3),
+        "self_ms": round(forest.self_ms(span), 3),
+        "peer": span.peer,
+    }
+
+
+def _per_minute(forest: Forest, bucket_us: int) -> list[list[Any]]:
+    spans: Counter[int] = Counter()
+    errors: Counter[int] = Counter()
+    for span in forest.spans:
+        bucket = span.start_us // bucket_us * bucket_us
+        spans[bucket] += 1
+        errors[bucket] += bool(span.error)
+    return [[iso_us(bucket), spans[bucket], errors[bucket]] for bucket in sorted(spans)]
+
+
+def _figures(data: dict[str, Any]) -> dict[str, float]:
+    named = ("spans", "errors", "p50_ms", "p99_ms", "self_p50_ms", "self_p99_ms")
+    figures = {f"{one['service']} {name}": one[name] for one in data["services"] for name in named}
+    calls = ("calls", "errors", "p50_ms", "p99_ms")
+    return figures | {f"{one['caller']} → {one['callee']} {name}": one[name] for one in data["edges"] for name in calls}
+
+
+def _summary(params: QueryTraces, within: Reach, forest: Forest, data: dict[str, Any], errors: int) -> str:
+    asked = "".join(
+        [
+            f" through {params.service}" if params.service else "",
+            f" with a call {params.caller or 'any'} → {params.callee or 'any'}"
+            if params.caller or params.callee
+            else "",
+            " with an error" if params.errors_only else "",
+        ]
+    )
+    edges = f"; {len(data['edges'])} edges known" if data["edges"] else ""
+    if not forest.spans:
+        return f"No trace{asked} in {within.words()}{edges}; {within.span()}; services: {list_of(within.services)}"
+    deepest = data["errors"][0] if data["errors"] else None
+    last = f"; newest failure: {deepest['service']} {deepest['name']}: {deepest['error'][:160]}" if deepest else ""
+    return (
+        f"{len(forest.traces):,} traces with {len(forest.spans):,} spans{asked} in {within.words()}, "
+        f"{errors:,} spans failed{edges}{last}"
+    )
+
+
+TOOL = Tool(
+    name="query_traces",
+    summary="Read traces: which service calls which, how long each takes by itself and with its callees, where requests fail deepest.",
+    params=QueryTraces,
+    risk=Risk.READ,
+    run=run,
+    needs=("traces",),
+)

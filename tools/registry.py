@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Collection
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -59,6 +60,11 @@ def describe(name: str) -> dict[str, Any]:
 
 def names() -> list[str]:
     return list(all_tools())
+
+
+def offered(kinds: Collection[str]) -> list[Tool]:
+    """The tools that make sense where these kinds of source are there, sorted by name."""
+    return [tool for tool in all_tools().values() if set(tool.needs) <= set(kinds)]
 
 
 def validate(name: str, args: dict[str, Any]) -> dict[str, Any]:

@@ -7,38 +7,7 @@ changes/ and know nothing of each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from tools.sources.source_set import SourceSet, parse_spec
+from tools.sources.spec import KINDS, Kind, SourceSpec, SourceState
 
-Kind = str  # "logs" | "metrics" | "traces" | "changes"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSpec:
-    """A source as the operator wrote it; JSON-able, stored on the run."""
-
-    name: str
-    url: str
-    env: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceState:
-    """What a source answered when it was looked at: for `doctor`, the run's page and the planner."""
-
-    name: str
-    kind: Kind
-    rows: int | None
-    oldest: datetime | None
-    newest: datetime | None
-    services: Sequence[str]
-    problem: str = ""  # in words; empty when it answers
-    skipped: int = 0  # malformed rows
-
-
-class SourceSet:
-    """The sources of one run, opened on first use and kept for the life of the process."""
-
-    def __init__(self, specs: Iterable[SourceSpec]):
-        self.specs = list(specs)
+__all__ = ["KINDS", "Kind", "SourceSet", "SourceSpec", "SourceState", "parse_spec"]

@@ -1,0 +1,122 @@
+"""How far a read tool reaches: which sources answer, over which range, how fresh they are. No tool lives here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from tools.base import ToolContext
+from tools.sources.spec import Kind, SourceState
+from tools.sources.timestamps import from_us, iso, to_us
+from tools.timerange import TimeRange, resolve
+
+BUCKETS_S = (60, 300, 900, 3_600, 21_600, 86_400)
+MAX_BUCKETS = 1_500
+
+
+class AnySource(Protocol):
+    name: str
+
+    def state(self) -> SourceState: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The range that was asked for, and what the asked sources hold altogether."""
+
+    kind: Kind
+    range: TimeRange
+    as_of: datetime
+    states: Sequence[SourceState]
+
+    @property
+    def source(self) -> str:
+        return "+".join(f"{state.name}:{state.kind}" for state in self.states)
+
+    @property
+    def newest(self) -> datetime | None:
+        return max((state.newest for state in self.states if state.newest), default=None)
+
+    @property
+    def oldest(self) -> datetime | None:
+        return min((state.oldest for state in self.states if state.oldest), default=None)
+
+    @property
+    def services(self) -> list[str]:
+        return sorted({name for state in self.states for name in state.services})
+
+    @property
+    def skipped(self) -> int:
+        return sum(state.skipped for state in self.states)
+
+    @property
+    def since_us(self) -> int:
+        return to_us(self.range.since)
+
+    @property
+    def until_us(self) -> int:
+        return to_us(self.range.until)
+
+    @property
+    def bucket_s(self) -> int:
+        """Minutes, or wider buckets where a range would have too many of them."""
+        return next((step for step in BUCKETS_S if self.range.seconds / step <= MAX_BUCKETS), BUCKETS_S[-1])
+
+    def query(self, **asked: object) -> dict[str, object]:
+        """What was asked, resolved: the given fields, then source and absolute range."""
+        return {
+            **asked,
+            "source": self.source,
+            "since": iso(self.range.since),
+            "until": iso(self.range.until),
+            "as_of": iso(self.as_of),
+        }
+
+    def span(self) -> str:
+        """The time span of the data, for a planner that asked beside it."""
+        problems = [state.problem for state in self.states if state.problem]
+        if self.oldest is None or self.newest is None:
+            return f"{self.source} holds no rows" + (f" ({'; '.join(problems)})" if problems else "")
+        return f"{self.source} reaches from {iso(self.oldest)} to {iso(self.newest)}"
+
+    def clock(self, moment: datetime) -> str:
+        """A time of day where the range lies within as-of's day, else with its date."""
+        is_same_day = self.range.since.date() == self.as_of.astimezone(UTC).date()
+        text = moment.astimezone(UTC).strftime("%H:%M:%S" if is_same_day else "%m-%d %H:%M:%S")
+        return text.removesuffix(":00") if moment.second == 0 else text
+
+    def clock_us(self, moment_us: int) -> str:
+        return self.clock(from_us(moment_us))
+
+    def words(self) -> str:
+        until = min(self.range.until, self.as_of)
+        return f"{self.clock(self.range.since)}–{self.clock(until)} UTC"
+
+    def notes(self) -> str:
+        """What could not be read, ready to stand at the end of a summary."""
+        said = [f"{self.skipped:,} malformed rows skipped"] if self.skipped else []
+        said += [note for state in self.states for note in (state.notes or ((state.problem,) if state.problem else ()))]
+        return f"; {'; '.join(dict.fromkeys(said))}" if said else ""
+
+
+def reach(context: ToolContext, kind: Kind, sources: Sequence[AnySource], since: str, until: str) -> Reach:
+    """Raises ToolError for a range that cannot be."""
+    states = [source.state() for source in sources]
+    oldest = min((state.oldest for state in states if state.oldest), default=None)
+    return Reach(kind, resolve(since, until, context.as_of, oldest), context.as_of, states)
+
+
+def age(seconds: float) -> str:
+    """ "8 s", "3 min", "5 h", "2 d": as people say how long ago something was."""
+    for limit, divisor, unit in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):
+        if seconds < limit:
+            return f"{int(seconds / divisor)} {unit}"
+    return f"{int(seconds / 86_400)} d"
+
+
+def list_of(names: Sequence[str], most: int = 20) -> str:
+    """Names for a sentence; "none" where there are none."""
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + rest if names else "none"

@@ -1,0 +1,1 @@
+"""Back ends for deploys, commits, flags and status feeds."""

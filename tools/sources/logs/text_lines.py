@@ -1,0 +1,130 @@
+"""Log lines that are text: the common application formats, logfmt, syslog, access logs. One line in, no state.
+
+A line without a time at its start belongs to the entry above it; that is decided by the reader.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from tools.sources.logs import levels
+from tools.sources.logs.entry import Body, Head
+from tools.sources.timestamps import read_us, to_us
+from tools.sources.words import clean
+
+HEAD_BYTES = 400  # time, level and service stand at the start of a line
+_ZONE = r"(?:\s?(?:Z|UTC|GMT)\b|\s?[+-]\d{2}:?\d{2}\b)?"
+_ISO = re.compile(rf"[\[(\"]?(\d{{4}}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{{1,9}})?{_ZONE})[\])\"]?:?\s*")
+_SYSLOG_5424 = re.compile(r"<(\d{1,3})>\d\s(\S+)\s(\S+)\s(\S+)\s(\S+)\s(\S+)\s?")
+_SYSLOG_3164 = re.compile(
+    r"(?:<(\d{1,3})>)?([A-Z][a-z]{2}\s{1,2}\d{1,2}\s\d\d:\d\d:\d\d)\s(\S+)\s([\w./@-]+?)(?:\[\d+\])?:\s"
+)
+_ACCESS = re.compile(r"\S+ \S+ \S+ \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] \"[^\"]*\"? ?(\d{3})?")
+_APACHE = re.compile(r"\[([A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d(?:\.\d+)? \d{4})\]\s*")
+_KLOG = re.compile(r"([IWEF])(\d{4} \d\d:\d\d:\d\d\.\d{6})\s+\d+\s")
+_EPOCH = re.compile(r"\[?(\d{10}(?:\.\d{1,9})?|\d{13})\]?\s")
+_PAIR = re.compile(r"([A-Za-z_@][\w.@/-]*)=(\"(?:[^\"\\]|\\.)*\"|\S*)")
+_LOGFMT = re.compile(r"[A-Za-z_@][\w.@/-]*=(?:\"|\S)")
+_LEVEL = re.compile(
+    r"(?<![\w-])(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERR(?:OR)?|CRIT(?:ICAL)?|FATAL|ALERT|EMERG|SEVERE|PANIC"
+    r"|\[(?:\w+:)?(?:trace\d?|debug|info|notice|warn(?:ing)?|err(?:or)?|crit(?:ical)?|fatal|alert|emerg)\]"
+    r"|(?<=level=)\"?\w+|(?<=severity=)\"?\w+)(?![\w-])"
+)
+_NAMED = re.compile(r"(?<!\S)(?:service|service\.name|service_name|app|component)=\"?([\w./-]{1,100})")
+_NAME = r"[a-zA-Z][a-zA-Z0-9]*(?:[-_.][a-zA-Z0-9]+)*"
+_BEFORE_LEVEL = re.compile(rf"\[?({_NAME})\]?(?:\[\d+\])?:?\s+[-|]?\s*\[?\Z")
+_AFTER_LEVEL = re.compile(
+    r"[\]:]?\s*(?:\[([a-z][a-z0-9]*(?:-[a-z0-9]+)+)[\],]|([a-z][a-z0-9]*(?:-[a-z0-9]+)+)(?::\s|\s-\s))"
+)
+_THREAD = re.compile(r"(?:^|[-_.])(?:thread|exec|worker|pool|main|nio)(?:[-_.]|\d|$)|-\d+$", re.IGNORECASE)
+_SYSLOG_LEVELS = (4, 4, 4, 3, 2, 1, 1, 0)  # severity 0 emergency … 7 debug
+_MONTH_DAY = "%Y %b %d %H:%M:%S"
+
+
+def head(line: bytes, newest: datetime) -> Head | None:
+    """None where no time stands at the start. `newest` (the file's own date) gives the year where a line has none."""
+    text = line[:HEAD_BYTES].decode("utf-8", "replace").lstrip("\ufeff")
+    if match := _ISO.match(text):
+        return _application(text, match.end(), read_us(match[1].replace("/", "-")))
+    if text[:1] == "<" and (match := _SYSLOG_5424.match(text)):
+        return _syslog(read_us(match[2]), match[1], match[4])
+    if match := _SYSLOG_3164.match(text):
+        return _syslog(_yearless(match[2], _MONTH_DAY, newest), match[1], match[4], text[match.end() :])
+    if match := _ACCESS.match(text):
+        at_us = read_us(match[1])
+        return None if at_us is None else Head(at_us, 3 if (match[2] or "").startswith("5") else 1, "")
+    if match := _APACHE.match(text):
+        return _application(text, match.end(), read_us(match[1]))
+    if match := _KLOG.match(text):
+        at_us = _yearless(match[2], "%Y %m%d %H:%M:%S.%f", newest)
+        return None if at_us is None else Head(at_us, levels.rank(match[1]), "")
+    if match := _EPOCH.match(text):
+        return _application(text, match.end(), read_us(match[1]))
+    return _logfmt(text) if _LOGFMT.match(text) else None
+
+
+def body(line: bytes) -> Body:
+    """The line's own text; the pairs of a logfmt line as fields."""
+    text = clean(line.decode("utf-8", "replace").rstrip("\r\n"))
+    if not _LOGFMT.match(text):
+        return Body(text)
+    pairs = _pairs(text)
+    message = pairs.pop("msg", "") or pairs.pop("message", "")
+    return Body(message or text, dict(list(pairs.items())[:60]))
+
+
+def _application(text: str, start: int, at_us: int | None) -> Head | None:
+    if at_us is None:
+        return None
+    found = _LEVEL.search(text, start, start + 160)
+    level = levels.rank(found[1].strip('[]"').split(":")[-1].rstrip("0123456789")) if found else levels.UNKNOWN
+    return Head(at_us, level, _service(text, start, found))
+
+
+def _service(text: str, start: int, level: re.Match[str] | None) -> str:
+    """A service only where the line says so: service=…, the bare word before the level, a hyphened name after it."""
+    if named := _NAMED.search(text, start):
+        return named[1]
+    if level is None:
+        return ""
+    before = _BEFORE_LEVEL.fullmatch(text[start : level.start()])
+    after = None if before else _AFTER_LEVEL.match(text, level.end())
+    name = before[1] if before else (after[1] or after[2]) if after else ""
+    return "" if _THREAD.search(name) else name
+
+
+def _syslog(at_us: int | None, priority: str | None, program: str, rest: str = "") -> Head | None:
+    if at_us is None:
+        return None
+    level = _SYSLOG_LEVELS[int(priority) % 8] if priority else levels.UNKNOWN
+    if level == levels.UNKNOWN and (found := _LEVEL.search(rest, 0, 80)):
+        level = levels.rank(found[1].strip('[]"'))
+    return Head(at_us, level, program if program != "-" else "")
+
+
+def _logfmt(text: str) -> Head | None:
+    pairs = _pairs(text)
+    at_us = next(
+        (found for key in ("ts", "time", "timestamp", "t") if (found := read_us(pairs.get(key))) is not None), None
+    )
+    if at_us is None:
+        return None
+    level = levels.rank(pairs.get("level") or pairs.get("lvl") or pairs.get("severity"))
+    return Head(at_us, level, pairs.get("service") or pairs.get("app") or pairs.get("component") or "")
+
+
+def _pairs(text: str) -> dict[str, str]:
+    return {key: value[1:-1].replace('\\"', '"') if value[:1] == '"' else value for key, value in _PAIR.findall(text)}
+
+
+def _yearless(text: str, form: str, newest: datetime) -> int | None:
+    """The latest year in which the line is not younger than its file, give or take a day."""
+    for year in (newest.year + 1, newest.year, newest.year - 1):
+        try:
+            moment = datetime.strptime(f"{year} {' '.join(text.split())}", form).replace(tzinfo=UTC)
+        except ValueError:  # 29 February of another year
+            continue
+        if moment <= newest + timedelta(days=1):
+            return to_us(moment)
+    return None

@@ -1,0 +1,166 @@
+"""The sources of one run: opens specs by URL, finds a source by name and kind, says what each holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tools.base import ToolError
+from tools.sources.changes.change import ChangeSource
+from tools.sources.confined import Refused
+from tools.sources.folder import Folder, KnownPattern, baseline_of, open_path
+from tools.sources.logs.search import LogSource
+from tools.sources.metrics.query import MetricSource
+from tools.sources.spec import KINDS, Kind, SourceSpec, SourceState
+from tools.sources.timestamps import read_time
+from tools.sources.traces.span import TraceSource
+from tools.sources.words import first_of
+
+ALERT_TIMES = ("fired_at", "startsAt", "started_at", "triggered_at", "timestamp", "time", "at")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A spec and what stands behind it; `problem` says why nothing does."""
+
+    spec: SourceSpec
+    folder: Folder | None
+    problem: str = ""
+    is_baseline: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.folder.name if self.folder else self.spec.name
+
+    def kinds(self) -> set[Kind]:
+        held = self.folder.kinds() if self.folder else set()
+        return {kind for kind in held if self.spec.kind in ("", kind)}
+
+
+def parse_spec(text: str, kind: Kind | str = "") -> SourceSpec:
+    """`[name=]URL` or, without a scheme, `[name=]PATH`. Raises ToolError in words."""
+    name, _, rest = text.partition("=") if re.match(r"[\w.-]+=", text) else ("", "", text)
+    url = rest if "://" in rest else Path(rest).expanduser().absolute().as_uri()
+    parts = urlsplit(url)
+    name = name or re.sub(r"[^\w.-]+", "-", Path(unquote(parts.path)).name).strip("-.") or "source"
+    if kind not in ("", *KINDS):
+        raise ToolError(f"{kind!r} is not a kind of source. Kinds: {', '.join(KINDS)}.")
+    return SourceSpec(name, url, parse_qs(parts.query).get("env", [""])[0], kind)  # type: ignore[arg-type]
+
+
+class SourceSet:
+    """The sources of one run, opened on first use and kept for the life of the process.
+
+    A broken source never keeps the others from answering; asked by name, it says what is wrong. The folder
+    `baseline/` of a source is a source of its own, "<name>-baseline", asked only by that name.
+    """
+
+    def __init__(self, specs: Iterable[SourceSpec]):
+        self.specs = list(specs)
+
+    @cached_property
+    def opened(self) -> list[Opened]:
+        found = [_open(spec) for spec in self.specs]
+        quiet = [(one, baseline_of(one.folder)) for one in found if one.folder]
+        return found + [Opened(one.spec, folder, is_baseline=True) for one, folder in quiet if folder]
+
+    def names(self) -> list[str]:
+        return sorted({one.name for one in self.opened})
+
+    def kinds(self) -> set[Kind]:
+        """Kinds that at least one source can answer for."""
+        return {kind for one in self.opened if not one.is_baseline for kind in one.kinds()}
+
+    def problems(self) -> list[str]:
+        return [one.problem for one in self.opened if one.problem]
+
+    def logs(self, name: str = "") -> list[LogSource]:
+        return [folder.open_logs() for folder in self._holding("logs", name)]
+
+    def metrics(self, name: str = "") -> list[MetricSource]:
+        return [folder.open_metrics() for folder in self._holding("metrics", name)]
+
+    def traces(self, name: str = "") -> list[TraceSource]:
+        return [folder.open_traces() for folder in self._holding("traces", name)]
+
+    def changes(self, name: str = "") -> list[ChangeSource]:
+        return [folder.open_changes() for folder in self._holding("changes", name)]
+
+    def patterns(self, name: str = "") -> list[KnownPattern]:
+        """Rows of patterns.json, largest growth first."""
+        found = [pattern for folder in self._holding("logs", name) for pattern in folder.patterns()]
+        return sorted(found, key=lambda pattern: (-abs(pattern.delta or 0), pattern.service, pattern.signature))
+
+    def alert(self) -> dict[str, Any]:
+        """The first alert.json of the sources; {} where there is none."""
+        alerts = (one.folder.alert() for one in self.opened if one.folder and not one.is_baseline)
+        return next((alert for alert in alerts if alert), {})
+
+    def alert_at(self) -> datetime | None:
+        """When that alert fired: the focus of the incident window."""
+        return read_time(first_of(self.alert(), ALERT_TIMES))
+
+    @cached_property
+    def _states(self) -> list[tuple[Opened, SourceState]]:
+        return [(one, state) for one in self.opened for state in _states_of(one)]
+
+    def states(self) -> list[SourceState]:
+        """One state for each kind of each source; reads the files once."""
+        return [state for _, state in self._states]
+
+    def services(self) -> list[str]:
+        return sorted({name for one, state in self._states if not one.is_baseline for name in state.services})
+
+    def newest(self) -> datetime | None:
+        """The newest row of logs, metrics and traces, baselines apart: as-of for a run over folders.
+
+        Changes count only where there is nothing else: a repository goes on long after a dump was taken, and a
+        "now" hours behind the telemetry would make every recent range empty.
+        """
+        states = [state for one, state in self._states if state.newest and not one.is_baseline]
+        telemetry = [state.newest for state in states if state.kind != "changes" and state.newest]
+        return max(telemetry or [state.newest for state in states if state.newest], default=None)
+
+    def _holding(self, kind: Kind, name: str) -> list[Folder]:
+        """Folders that hold this kind, all but baselines or those of that name. Raises ToolError in words."""
+        asked = [one for one in self.opened if (one.name == name if name else not one.is_baseline)]
+        if name and not asked:
+            raise ToolError(f"There is no source {name!r}. Sources: {', '.join(self.names()) or 'none is set'}.")
+        found = [one.folder for one in asked if one.folder and kind in one.kinds()]
+        if found:
+            return found
+        if problems := [one.problem for one in asked if one.problem]:
+            raise ToolError(f"No {kind} can be read: {'; '.join(problems)}")
+        others = [one.name for one in self.opened if kind in one.kinds()]
+        where = f"Source {name!r} holds" if name else "The sources hold"
+        raise ToolError(f"{where} no {kind}. Sources with {kind}: {', '.join(others) or 'none'}.")
+
+
+def _open(spec: SourceSpec) -> Opened:
+    parts = urlsplit(spec.url)
+    if parts.scheme != "file":
+        return Opened(
+            spec, None, f"{spec.name}: a source cannot be opened by {parts.scheme or 'no scheme'}://; known: file://"
+        )
+    if parts.netloc not in ("", "localhost"):
+        return Opened(
+            spec, None, f"{spec.name}: write file:///{parts.netloc}{parts.path}, with three slashes, for a local path"
+        )
+    try:
+        return Opened(spec, open_path(spec.name, Path(unquote(parts.path))))
+    except Refused as refusal:
+        return Opened(spec, None, f"{spec.name}: {refusal}")
+
+
+def _states_of(one: Opened) -> list[SourceState]:
+    if one.folder is None:
+        return [SourceState(one.spec.name, one.spec.kind or "logs", None, None, None, (), one.problem)]
+    opens = {"logs": one.folder.open_logs, "metrics": one.folder.open_metrics,
+             "traces": one.folder.open_traces, "changes": one.folder.open_changes}  # fmt: skip
+    return [opens[kind]().state() for kind in KINDS if kind in one.kinds()]

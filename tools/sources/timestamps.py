@@ -1,0 +1,89 @@
+"""Timestamps as they stand in logs and tables, read to UTC. Ranges that people write are in tools/timerange.py."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+# Below 1e8 (March 1973) a bare number is a counter or an id, not a time.
+_EPOCH_UNITS = ((1e8, 1e11, 1_000_000), (1e11, 1e14, 1_000), (1e14, 1e17, 1))
+_NANOSECONDS = (1e17, 7e18)
+_NUMBER = re.compile(r"\d{9,19}(\.\d{1,9})?\Z")
+_ZONE_WORD = re.compile(r"\s*(?:UTC|GMT|Z)\Z", re.IGNORECASE)
+_FORMATS = ("%d/%b/%Y:%H:%M:%S %z", "%a %b %d %H:%M:%S.%f %Y", "%a %b %d %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S %z")
+
+
+def to_us(moment: datetime) -> int:
+    """Microseconds since 1970. The moment must be aware."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def from_us(microseconds: int) -> datetime:
+    return EPOCH + timedelta(microseconds=int(microseconds))
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC with Z, fractions only where there are some."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def iso_us(microseconds: int) -> str:
+    return iso(from_us(microseconds))
+
+
+def read_us(raw: object, zone: tzinfo = UTC) -> int | None:
+    """Microseconds since 1970 of a value that claims to be a time; None if it is none. Naive times are in `zone`."""
+    if isinstance(raw, str):
+        return _text_us(raw.strip(), zone)
+    if isinstance(raw, (int, float)) and not isinstance(raw, bool):
+        return _epoch_us(raw)
+    return None
+
+
+def read_time(raw: object) -> datetime | None:
+    """The same as an aware datetime."""
+    found = read_us(raw)
+    return None if found is None else from_us(found)
+
+
+def _text_us(text: str, zone: tzinfo) -> int | None:
+    if _NUMBER.match(text):
+        return _epoch_us(float(text) if "." in text else int(text))
+    if len(text) < 10 or len(text) > 64:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = _other_format(text)
+    if moment is None:
+        return None
+    try:
+        return to_us(moment if moment.tzinfo else moment.replace(tzinfo=zone))
+    except OverflowError:
+        return None
+
+
+def _other_format(text: str) -> datetime | None:
+    bare = _ZONE_WORD.sub("", text).replace("/", "-", 2) if text[:4].isdigit() else text
+    try:
+        return datetime.fromisoformat(bare)
+    except ValueError:
+        pass
+    for form in _FORMATS:
+        try:
+            return datetime.strptime(text, form)
+        except ValueError:
+            continue
+    return None
+
+
+def _epoch_us(number: float) -> int | None:
+    """Seconds, milli-, micro- or nanoseconds, told apart by size."""
+    for low, high, factor in _EPOCH_UNITS:
+        if low <= number < high:
+            return round(number * factor)
+    low, high = _NANOSECONDS
+    return int(number) // 1_000 if low <= number < high else None
