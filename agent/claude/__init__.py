@@ -1,0 +1,1 @@
+"""The Claude planner: prompts, transcript to messages, the API client, its faults. Only this room knows the SDK."""

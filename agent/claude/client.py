@@ -1,0 +1,108 @@
+"""Asks the Messages API once and returns the whole answer. Retrying, prompts and meaning live elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import anthropic
+import httpx2
+
+from agent.claude.answer import Answer, AnswerBuilder, from_message
+from agent.claude.faults import SDK_ERRORS, as_fault
+from agent.claude.settings import ClaudeSettings
+from agent.errors import Misconfigured, Unusable
+
+ANTHROPIC = "https://api.anthropic.com"
+MAX_ANSWER_BYTES = 32_000_000  # the largest max_tokens, one token an event; a server that never ends is no model
+
+
+class ClaudeClient:
+    """One connection pool to one address. Retries of the SDK are off: retrying is the run's, durable and visible."""
+
+    def __init__(self, settings: ClaudeSettings):
+        self.settings = settings
+        transport = _BoundedTransport(settings.timeout_s, proxy=settings.proxy or None)
+        timeout = httpx2.Timeout(settings.stall_s, connect=min(10.0, settings.stall_s))
+        self._sdk = anthropic.Anthropic(
+            api_key=settings.api_key,
+            base_url=settings.base_url or ANTHROPIC,  # never None: the SDK would read the environment
+            max_retries=0,
+            timeout=timeout,
+            open_telemetry=False,
+            # Identity: a compressed answer could unpack to any size. No redirects: the key must not travel on.
+            default_headers={"accept-encoding": "identity"},
+            http_client=httpx2.Client(transport=transport, timeout=timeout, follow_redirects=False),
+        )
+
+    def ask(self, body: dict[str, Any], on_text: Callable[[str], None]) -> Answer:
+        """The answer to one request. Raises agent.errors.PlannerFault for whatever goes wrong on the way."""
+        try:
+            return self._stream(body, on_text) if self.settings.stream else self._whole(body)
+        except SDK_ERRORS as error:
+            raise as_fault(error) from error
+
+    def _stream(self, body: dict[str, Any], on_text: Callable[[str], None]) -> Answer:
+        with self._sdk.messages.create(**body, stream=True) as events:
+            _refuse_other_content(events.response, "text/event-stream")
+            builder = AnswerBuilder(on_text, request_id=events.response.headers.get("request-id", ""))
+            for event in events:
+                builder.add(event.to_dict())
+            return builder.finish()
+
+    def _whole(self, body: dict[str, Any]) -> Answer:
+        response = self._sdk.messages.with_raw_response.create(**body)
+        _refuse_other_content(response.http_response, "application/json")
+        return from_message(response.parse().to_dict(), request_id=response.headers.get("request-id", ""))
+
+
+def _refuse_other_content(response: httpx2.Response, expected: str) -> None:
+    content_type = response.headers.get("content-type", "")
+    if not content_type.startswith(expected):
+        raise Unusable(
+            f"The model's address answered {content_type or 'no content type'} instead of {expected}. "
+            "Is the base URL that of a Messages API?"
+        )
+
+
+class _DeadlineExceededError(httpx2.ReadTimeout):
+    """The whole answer took too long, although bytes kept coming."""
+
+
+class _BoundedTransport(httpx2.HTTPTransport):
+    """Ends an answer that drips for ever or never stops growing; the SDK's own time-out only sees silence."""
+
+    def __init__(self, timeout_s: float, proxy: str | None):
+        super().__init__(proxy=proxy)
+        self._timeout_s = timeout_s
+
+    def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        deadline = time.monotonic() + self._timeout_s
+        response = super().handle_request(request)
+        if response.headers.get("content-encoding", "identity") != "identity":
+            response.close()
+            raise Misconfigured("The model's address answered compressed although it was asked not to.")
+        assert isinstance(response.stream, httpx2.SyncByteStream)  # noqa: S101 - what a synchronous transport returns
+        response.stream = _BoundedStream(response.stream, deadline, request)
+        return response
+
+
+class _BoundedStream(httpx2.SyncByteStream):
+    def __init__(self, inner: httpx2.SyncByteStream, deadline: float, request: httpx2.Request):
+        self._inner = inner
+        self._deadline = deadline
+        self._request = request
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._inner:
+            size += len(chunk)
+            if size > MAX_ANSWER_BYTES:
+                raise Unusable(f"The model's answer is longer than {MAX_ANSWER_BYTES:,} bytes.")
+            if time.monotonic() > self._deadline:
+                raise _DeadlineExceededError("deadline", request=self._request)
+            yield chunk
+
+    def close(self) -> None:
+        self._inner.close()

@@ -1,0 +1,192 @@
+"""What of a result fits the prompt: counts, its course over time, the top templates and telling lines, within a budget.
+
+A digest is a pure function of the result: it is part of the prompt's prefix. Figures and lines are spelled exactly as
+the stored evidence spells them, so that they can be cited from here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from agent.claude.fence import Fence
+from agent.jsonclean import clean, clean_text
+from agent.planner import Returned
+
+Data = dict[str, Any]
+LINE_CHARS = 320
+MORE = "More: ask again with a narrower range, pattern or service."
+
+
+class DigestMemory:
+    """Digests made once: a long run's next turn loads no old evidence again. Forgotten when full, never wrong."""
+
+    def __init__(self, max_chars: int, most: int = 2_000):
+        self._max_chars = max_chars
+        self._most = most
+        self._known: dict[tuple[str, str, str], str] = {}
+
+    def of(self, returned: Returned, fence: Fence) -> str:
+        key = (fence.mark, returned.request_id, returned.evidence)
+        if key not in self._known:
+            if len(self._known) >= self._most:
+                self._known.clear()
+            self._known[key] = digest(returned, fence, self._max_chars)
+        return self._known[key]
+
+
+def digest(returned: Returned, fence: Fence, max_chars: int) -> str:
+    """The result's head in our words, then what outside text it holds, between marks."""
+    head = f"{returned.evidence or 'no evidence'} · {returned.tool} · {returned.status}"
+    if returned.source:
+        head += f" · source {clean_text(returned.source)}"
+    if returned.freshness:
+        head += f" · newest row {returned.freshness.isoformat()}"
+    body, is_cut = _within(_lines(returned), max_chars)
+    return "\n".join([head, fence.around(body), *([MORE] if is_cut else [])])
+
+
+def _within(lines: Iterator[str], max_chars: int) -> tuple[str, bool]:
+    """As many whole lines as fit, and whether any was left out."""
+    kept: list[str] = []
+    room = max_chars
+    for line in lines:
+        line = clean_text(line)[:max_chars]
+        if len(line) > room:
+            return "\n".join(kept), True
+        kept.append(line)
+        room -= len(line) + 1
+    return "\n".join(kept), False
+
+
+def _lines(returned: Returned) -> Iterator[str]:
+    """Most telling first: what comes late is what the budget cuts."""
+    yield f"summary: {_clip(returned.summary, 600)}"
+    if returned.query:
+        yield f"asked: {_clip(_json(returned.query), 500)}"
+    special = DIGESTS.get(returned.tool)
+    data = returned.data
+    if special is None:
+        yield from _figures(returned.figures, 12)
+        yield f"data: {_json(data)}"
+    else:
+        yield from special(returned, data)
+
+
+def _logs(returned: Returned, data: Data) -> Iterator[str]:
+    yield from _figures(returned.figures, 6)
+    yield f"first {data.get('first_at')}, last {data.get('last_at')}"
+    yield from _counts("services", data.get("services"))
+    yield from _counts("levels", data.get("levels"))
+    per_minute = data.get("per_minute") or []
+    if per_minute:
+        yield f"course ({data.get('bucket_s', 60)} s buckets with a match): {_course(per_minute)}"
+    templates = data.get("templates") or []
+    for template in templates[:8]:
+        yield (
+            f"template ×{template['count']} {template.get('service', '')} "
+            f"{template.get('first_at')} to {template.get('last_at')}: {_clip(template['template'], LINE_CHARS)}"
+        )
+    for match in _telling(data.get("matches") or []):
+        where = f"{match['at']} {match.get('service', '')} {match.get('level', '')}"
+        yield f"line {where}: {_clip(match['message'], LINE_CHARS)}"
+    for template in templates[:5]:
+        yield f"example: {_clip(template.get('example', ''), LINE_CHARS)}"
+
+
+def _telling(matches: Sequence[Data]) -> list[Data]:
+    """The newest lines that begin differently: ten times the same line tells no more than once."""
+    seen: dict[str, Data] = {}
+    for match in matches:
+        seen.setdefault(f"{match.get('service')} {str(match.get('message'))[:24]}", match)
+    return list(islice(seen.values(), 6))
+
+
+def _metrics(returned: Returned, data: Data) -> Iterator[str]:
+    series = sorted(data.get("series") or [], key=_movement, reverse=True)
+    for one in series[:8]:
+        stats = ", ".join(f"{name} {_number(value)}" for name, value in one.get("stats", {}).items())
+        yield f"series “{one['id']}” {one.get('unit', '')}: {stats}"
+        yield f"  course: {_course(one.get('points') or [])}"
+    if len(series) > 8:
+        yield "further series: " + ", ".join(str(one["id"]) for one in series[8:60])
+    if data.get("available"):
+        yield "available: " + ", ".join(str(name) for name in data["available"][:60])
+
+
+def _movement(series: Data) -> float:
+    """How far a series strays from its median, in units of that median: what moved comes first."""
+    stats = series.get("stats", {})
+    middle = abs(stats.get("median") or 0.0)
+    spread = max(abs((stats.get(end) or 0.0) - (stats.get("median") or 0.0)) for end in ("min", "max"))
+    return float(spread / middle) if middle else float(spread)
+
+
+def _changes(returned: Returned, data: Data) -> Iterator[str]:
+    yield from _figures(returned.figures, 6)
+    changes = data.get("changes") or []
+    for change in reversed(changes):
+        yield (
+            f"change {change['at']} {change['kind']} id “{change['id']}” {change.get('service', '')} "
+            f"{change.get('version', '')}: {_clip(change.get('title') or change.get('text', ''), 200)}"
+        )
+    for change in reversed(changes[-6:]):
+        if change.get("files"):
+            yield f"files of “{change['id']}”: {', '.join(change['files'][:6])}"
+        if change.get("diff"):
+            yield f"diff of “{change['id']}”:\n{_clip(change['diff'], 700)}"
+
+
+def _traces(returned: Returned, data: Data) -> Iterator[str]:
+    yield from _figures(returned.figures, 6)
+    for service in sorted(data.get("services") or [], key=lambda one: (-one["errors"], -one["p99_ms"]))[:10]:
+        yield (
+            f"service {service['service']}: {service['spans']} spans, {service['errors']} errors, "
+            f"p50 {_number(service['p50_ms'])} ms, p99 {_number(service['p99_ms'])} ms"
+        )
+    for edge in sorted(data.get("edges") or [], key=lambda one: (-one["errors"], -one["calls"]))[:12]:
+        yield f"calls {edge['caller']} to {edge['callee']}: {edge['calls']}, {edge['errors']} errors"
+    for span in (data.get("errors") or [])[:5]:
+        yield f"failing span {span['at']} {span['service']} {span['name']}: {_clip(span['error'], LINE_CHARS)}"
+
+
+DIGESTS: dict[str, Callable[[Returned, Data], Iterator[str]]] = {
+    "search_logs": _logs,
+    "query_metrics": _metrics,
+    "list_changes": _changes,
+    "query_traces": _traces,
+}
+
+
+def _figures(figures: dict[str, float], most: int) -> Iterator[str]:
+    if figures:
+        yield "figures: " + ", ".join(f"{name} = {_number(value)}" for name, value in islice(figures.items(), most))
+
+
+def _counts(name: str, counts: Data | None) -> Iterator[str]:
+    if counts:
+        yield f"{name}: " + ", ".join(f"{key} {value}" for key, value in islice(counts.items(), 10))
+
+
+def _course(points: Sequence[Sequence[Any]]) -> str:
+    """At most twelve points, the first, the last and the peak among them."""
+    if not points:
+        return "none"
+    peak = max(range(len(points)), key=lambda index: points[index][1] or 0)
+    step = max(1, len(points) // 9)
+    chosen = sorted({*range(0, len(points), step), peak, len(points) - 1})
+    return ", ".join(f"{points[index][0]} {_number(points[index][1])}" for index in chosen)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(clean(value), ensure_ascii=False, sort_keys=True)
+
+
+def _clip(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,101 @@
+"""The request body: tools, system, messages, in that order and byte for byte the same from turn to turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import anthropic
+
+from agent.claude.answer import NOTE_TOOL
+from agent.claude.digests import DigestMemory
+from agent.claude.fence import Fence
+from agent.claude.hypotheses import CASE_SUMMARY, CASE_TOOL, NOTE_SUMMARY, Case, Note
+from agent.claude.messages import Messages
+from agent.claude.settings import ClaudeSettings
+from agent.planner import BudgetLeft, ToolDescription, Transcript
+
+PROMPTS = Path(__file__).with_name("prompts")
+PARTS = ("system", "tools", "conclusion")
+CACHED = {"type": "ephemeral"}
+MAX_STRICT_TOOLS = 20  # the API compiles all strict schemas into one grammar and refuses a large one
+LITTLE_LEFT = "Little of the budget is left. Conclude now with generate_report, from what is known."
+
+
+@cache
+def system_text() -> str:
+    return "\n\n".join((PROMPTS / f"{part}.txt").read_text().strip() for part in PARTS)
+
+
+def request_body(
+    transcript: Transcript,
+    tools: Sequence[ToolDescription],
+    budget: BudgetLeft,
+    settings: ClaudeSettings,
+    model: str,
+    digests: DigestMemory,
+) -> dict[str, Any]:
+    """What one call sends. Breakpoints: the system text, the end of the last call's prompt, the end of this one's."""
+    fence = Fence(settings.fence_secret, transcript)
+    messages = Messages(transcript, fence, model, digests).build()
+    for message in [message for message in messages if message["role"] == "user"][-2:]:
+        message["content"][-1] = message["content"][-1] | {"cache_control": CACHED}
+    if budget.model_calls <= 2 or budget.steps <= 6:
+        say(messages, LITTLE_LEFT)  # behind the last breakpoint: it is no part of the prefix
+    body: dict[str, Any] = {
+        "model": model,
+        "max_tokens": settings.max_tokens,
+        "tools": tool_params(tools, strict=settings.strict_tools),
+        "system": [{"type": "text", "text": system_text(), "cache_control": CACHED}],
+        "messages": messages,
+    }
+    if settings.thinking:
+        body["thinking"] = {"type": settings.thinking}
+    if settings.effort:
+        body["output_config"] = {"effort": settings.effort}
+    return body
+
+
+def say(messages: list[dict[str, Any]], text: str) -> None:
+    """Adds words of ours at the very end, for this request only."""
+    messages[-1] = messages[-1] | {"content": [*messages[-1]["content"], {"type": "text", "text": text}]}
+
+
+def tool_params(tools: Sequence[ToolDescription], strict: bool) -> list[dict[str, Any]]:
+    """The tools as the API takes them, sorted by name. Flat schemas are strict; a nested grammar is too large."""
+    pseudo = [
+        ToolDescription(NOTE_TOOL, NOTE_SUMMARY, "read", Note.model_json_schema()),
+        ToolDescription(CASE_TOOL, CASE_SUMMARY, "read", Case.model_json_schema()),
+    ]
+    params = [_tool_param(tool, strict) for tool in sorted([*tools, *pseudo], key=lambda tool: tool.name)]
+    for param in [param for param in params if param.get("strict")][MAX_STRICT_TOOLS:]:
+        del param["strict"]
+    return params
+
+
+def _tool_param(tool: ToolDescription, strict: bool) -> dict[str, Any]:
+    param: dict[str, Any] = {"name": tool.name, "description": tool.summary}
+    schema = _without_titles(tool.schema)
+    if not strict or "$defs" in schema:
+        return param | {"input_schema": schema}
+    flat = anthropic.transform_schema(schema)
+    # Optional parameters are what makes a grammar large; the defaults stand in the descriptions.
+    flat["required"] = list(flat.get("properties", {}))
+    return param | {"input_schema": flat, "strict": True}
+
+
+def _without_titles(schema: Any) -> Any:
+    """pydantic titles every field with its own name: tokens that say nothing. A field named title stays."""
+    if isinstance(schema, list):
+        return [_without_titles(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: {name: _without_titles(item) for name, item in value.items()}
+        if key in ("properties", "$defs")
+        else _without_titles(value)
+        for key, value in schema.items()
+        if key != "title" or not isinstance(value, str)
+    }
