@@ -216,9 +216,11 @@ RQ = {"JOB_CLASS": "runs.queue.DriveJob", "WORKER_CLASS": "runs.queue.RunWorker"
 OPSPILOT_DRIVER = "agent.jobs.drive_run"  # what a job calls
 OPSPILOT_TOOLBOX = "tools.registry"  # describe, validate, preview
 WORKERS = env.int("OPSPILOT_WORKERS", 2)  # worker processes that `up` starts
+OVER_SSH = bool(env.str("SSH_CONNECTION", ""))  # then `up` says how to forward its port
 
 # Sources ---------------------------------------------------------------------------------------------------------
-SOURCE_URLS = {kind: named_urls(f"OPSPILOT_{kind.upper()}") for kind in ("logs", "metrics", "traces", "changes", "data")}
+SOURCE_KINDS = ("logs", "metrics", "traces", "changes", "data")
+SOURCE_URLS = {kind: named_urls(f"OPSPILOT_{kind.upper()}") for kind in SOURCE_KINDS}
 if DEMO:
     SOURCE_URLS["data"].append(("demo", f"file://{quote(str(DATA_DIR / 'incident'))}"))
 
@@ -226,7 +228,7 @@ if DEMO:
 ANTHROPIC_API_KEY = secret("ANTHROPIC_API_KEY")
 ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", "")
 MODEL = env.str("OPSPILOT_MODEL", "claude-sonnet-5-5")
-FALLBACK_MODELS = env.list("OPSPILOT_FALLBACK_MODELS", [])
+FALLBACK_MODELS: list[str] = env.list("OPSPILOT_FALLBACK_MODELS", [])
 MODEL_MAX_TOKENS = env.int("OPSPILOT_MODEL_MAX_TOKENS", 8_000)
 MODEL_TIMEOUT_S = env.int("OPSPILOT_MODEL_TIMEOUT_S", 120)
 PLANNER = env.str("OPSPILOT_PLANNER", "claude" if ANTHROPIC_API_KEY else "analyst", validate=None)
