@@ -16,7 +16,7 @@ def fire(alert: Alert, measured: Measured, now: Conditions) -> dict[str, Any]:
     if series is None:
         raise ScenarioError(f"the alert watches {alert.metric!r}, which {alert.role!r} does not report")
     first = max(int(now.clock.onset_minute) - (alert.threshold is None) * 8, 0)
-    recent = series[first:]
+    recent = series[first:-1]  # the last minute is not over
     threshold = _threshold(alert, recent, now)
     above = np.convolve(recent > threshold, np.ones(alert.for_minutes), mode="valid") == alert.for_minutes
     if not above.any():
@@ -30,7 +30,7 @@ def fire(alert: Alert, measured: Measured, now: Conditions) -> dict[str, Any]:
         "metric": alert.metric,
         "threshold": threshold,
         "observed": float(series[at]),
-        "fired_at": now.clock.stamps()[at],
+        "fired_at": now.clock.ends()[at],
         "severity": alert.severity,
         "monitor": now.values.text(alert.monitor),
         "summary": now.values.text(alert.summary),

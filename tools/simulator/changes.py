@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +14,8 @@ from tools.simulator.scenario import Change
 from tools.simulator.topology import Topology
 from tools.simulator.vocabulary import PEOPLE
 
+Ids = tuple[str, ...]  # all under which list_changes names one change; the commit's first
+
 
 @dataclass
 class History:
@@ -21,70 +24,74 @@ class History:
     deploys: list[dict[str, Any]] = field(default_factory=list)
     commits: list[dict[str, Any]] = field(default_factory=list)
     flags: list[dict[str, Any]] = field(default_factory=list)
-    guilty: tuple[str, ...] = ()  # ids under which list_changes names it; the commit's or the flag's first
+    guilty: Ids = ()
 
 
-def write_history(changes: list[Change], clock: Clock, topology: Topology, dice: Dice, values: Values) -> History:
-    history = History()
-    routine = [ROUTINE[i] for i in dice.stream("routine").permutation(len(ROUTINE))]
-    for number, change in enumerate(changes):
-        patch = routine[number % len(routine)] if change.commit == "routine" else _own_patch(change, values)
-        ids = _record(history, change, patch, f"{number}", clock, topology, dice, values)
-        history.guilty += ids if change.guilty else ()
-    for records in (history.deploys, history.commits, history.flags):
-        records.sort(key=lambda record: str(record["timestamp"]))
-    return history
+class Historian:
+    """Writes one change after the other; each has random streams of its own, labelled by its place in the scenario."""
 
+    def __init__(self, clock: Clock, topology: Topology, dice: Dice, values: Values):
+        self._clock, self._topology, self._dice, self._values = clock, topology, dice, values
+        self._routine = [ROUTINE[i] for i in dice.stream("routine").permutation(len(ROUTINE))]
+        self._history = History()
 
-def _own_patch(change: Change, values: Values) -> Patch:
-    files = tuple(values.text(path) for path in change.files)
-    return Patch(values.text(change.message), files, values.text(change.diff).strip("\n"))
+    def write(self, changes: list[Change]) -> History:
+        for number, change in enumerate(changes):
+            ids = self._record(change, number)
+            self._history.guilty += ids if change.guilty else ()
+        for records in (self._history.deploys, self._history.commits, self._history.flags):
+            records.sort(key=lambda record: str(record["timestamp"]))
+        return self._history
 
+    def _record(self, change: Change, number: int) -> Ids:
+        at = self._clock.before_onset(self._values.number(change.minutes_before, "change", str(number)))
+        author = self._dice.pick(PEOPLE, "author", str(number))
+        if change.kind == "flag":
+            return self._flag(change, at, author)
+        if change.kind == "commit":
+            return self._commit(change, number, at, author)
+        review_minutes = float(self._dice.stream("written", str(number)).integers(9, 34))
+        return self._deploy(
+            change, number, at, self._commit(change, number, at - timedelta(minutes=review_minutes), author)
+        )
 
-def _record(
-    history: History,
-    change: Change,
-    patch: Patch,
-    label: str,
-    clock: Clock,
-    topology: Topology,
-    dice: Dice,
-    values: Values,
-) -> tuple[str, ...]:
-    """Appends the change and returns its ids."""
-    at = clock.before_onset(values.number(change.minutes_before, "change", label))
-    service = topology.name(change.role)
-    author = dice.pick(PEOPLE, "author", label)
-    if change.kind == "flag":
-        flag = values.text(change.flag)
-        history.flags.append(
-            {"timestamp": _iso(at), "flag": flag, "service": service, "change": change.turned, "actor": author}
+    def _flag(self, change: Change, at: datetime, actor: str) -> Ids:
+        flag, service = self._values.text(change.flag), self._topology.name(change.role)
+        self._history.flags.append(
+            {"timestamp": _iso(at), "flag": flag, "service": service, "change": change.turned, "actor": actor}
         )
         return (f"flag:{flag}:{_iso(at)}",)
-    sha = dice.stream("sha", label).bytes(20).hex()
-    written = (
-        at - timedelta(minutes=float(dice.stream("written", label).integers(9, 34))) if change.kind == "deploy" else at
-    )
-    history.commits.append(
-        {
-            "sha": sha,
-            "author": author,
-            "timestamp": _iso(written),
-            "message": patch.message,
-            "files_changed": [f"{service}/{path}" for path in patch.files],
-            "diff": patch.diff.replace("@@ ", f"@@ {service}/", 1) if patch.diff else None,
-        }
-    )
-    if change.kind == "commit":
+
+    def _commit(self, change: Change, number: int, at: datetime, author: str) -> Ids:
+        patch = self._patch(change, number)
+        folder = self._topology.name(change.role)
+        sha = self._dice.stream("sha", str(number)).bytes(20).hex()
+        self._history.commits.append(
+            {
+                "sha": sha,
+                "author": author,
+                "timestamp": _iso(at),
+                "message": patch.message,
+                "files_changed": [f"{folder}/{path}" for path in patch.files],
+                "diff": re.sub(r"^@@ ", f"@@ {folder}/", patch.diff, flags=re.MULTILINE) or None,
+            }
+        )
         return (sha,)
-    version = _version(dice, label)
-    history.deploys.append({"timestamp": _iso(at), "service": service, "commit_sha": sha, "version": version})
-    return (sha, f"deploy:{service}:{version}")
 
+    def _deploy(self, change: Change, number: int, at: datetime, commit: Ids) -> Ids:
+        service = self._topology.name(change.role)
+        major, minor, fix = self._dice.stream("version", str(number)).integers((1, 0, 0), (7, 40, 6)).tolist()
+        version = f"{major}.{minor}.{fix}"
+        self._history.deploys.append(
+            {"timestamp": _iso(at), "service": service, "commit_sha": commit[0], "version": version}
+        )
+        return (*commit, f"deploy:{service}:{version}")
 
-def _version(dice: Dice, label: str) -> str:
-    major, minor, patch = dice.stream("version", label).integers((1, 0, 0), (7, 40, 6)).tolist()
-    return f"{major}.{minor}.{patch}"
+    def _patch(self, change: Change, number: int) -> Patch:
+        if change.commit == "routine":
+            return self._routine[number % len(self._routine)]
+        files = tuple(self._values.text(path) for path in change.files)
+        return Patch(self._values.text(change.message), files, self._values.text(change.diff).strip("\n"))
 
 
 def _iso(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""How a fault is felt over time and how it spreads to callers; what it looks like in metrics, logs, traces is not here."""
+"""How a fault is felt over time and how it spreads to callers; what it looks like is not decided here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clock of a simulation and the load over it: the day's curve, repeating peaks and noise. No fault is known here."""
+"""The clock of a simulation and the load over it: the day's curve, repeating peaks, noise. No fault is known here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The simulated time: whole minutes up to the one `as_of` lies in, and where in them the onset stands."""
+    """The simulated time: minutes up to the one `as_of` lies in, which is not over, and where the onset stands."""
 
     start: datetime
     as_of: datetime
@@ -39,8 +39,9 @@ class Clock:
     def before_onset(self, minutes: float) -> datetime:
         return (self.onset - timedelta(minutes=minutes)).replace(microsecond=0)
 
-    def stamps(self) -> list[str]:
-        return [(self.start + i * MINUTE).strftime("%Y-%m-%dT%H:%M:%SZ") for i in range(self.minutes)]
+    def ends(self) -> list[str]:
+        """When each minute that is over ended: a metric is stamped when its minute has been counted."""
+        return [(self.start + i * MINUTE).strftime("%Y-%m-%dT%H:%M:%SZ") for i in range(1, self.minutes)]
 
 
 def build_clock(scenario: Scenario, values: Values, as_of: datetime) -> Clock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,7 @@ def _records(
     fields = {name: fill(value, stamps, stream, node.routes) for name, value in line.fields.items()}
     trace_ids = _trace_ids(emission, millis, stream, failed)
     for i, stamp in enumerate(stamps):
-        record = {"timestamp": f"{stamp}Z", "service": node.name, "severity_text": line.level, "msg": texts[i]}
+        record: Record = {"timestamp": f"{stamp}Z", "service": node.name, "severity_text": line.level, "msg": texts[i]}
         if trace_ids:
             record["trace_id"] = trace_ids[i]
         record.update({name: _typed(values[i]) for name, values in fields.items()})
@@ -77,8 +78,8 @@ def _typed(text: str) -> str | int:
 
 def _failed_traces(now: Conditions, spans: Sequence[dict[str, Any]]) -> TraceIds:
     ids: TraceIds = {}
-    minute_of = {stamp[:16]: minute for minute, stamp in enumerate(now.clock.stamps())}
     for span in spans:
-        if span["status"] == "ERROR" and span["start"][:16] in minute_of:
-            ids.setdefault((span["service"], minute_of[span["start"][:16]]), []).append(span["trace_id"])
+        if span["status"] == "ERROR":
+            minute = int((datetime.fromisoformat(span["start"]) - now.clock.start) / MINUTE)
+            ids.setdefault((span["service"], minute), []).append(span["trace_id"])
     return ids

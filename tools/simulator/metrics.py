@@ -1,4 +1,4 @@
-"""The metrics of a simulated system, one value a minute: quiet behaviour, load, noise, and what the fault does to it."""
+"""The metrics of a simulated system, one value a minute: quiet behaviour, load, noise, and the fault on top."""
 
 from __future__ import annotations
 

@@ -1,15 +1,11 @@
-"""What a scenario file may say, and reading it. What becomes of it is decided in the other modules of this room."""
+"""What a scenario file may say. It is read in scenario_files.py; what becomes of it is decided in the other modules."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-
-SCENARIOS = Path(__file__).resolve().parents[2] / "fixtures" / "scenarios"
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 
 class ScenarioError(ValueError):
@@ -31,6 +27,12 @@ def _range_of_numbers(value: object) -> object:
 # A number, a range to draw from, or a text like "$limit" that names a drawn value.
 Quantity = Annotated[float | tuple[float, float] | str, BeforeValidator(_range_of_numbers)]
 Level = Literal["DEBUG", "INFO", "WARN", "ERROR", "FATAL"]
+
+
+class OfRole(Part):
+    """Something about one service, which is named by its role."""
+
+    role: str
 
 
 class Call(Part):
@@ -72,10 +74,9 @@ class Gauge(Part):
     whole: bool = False
 
 
-class Service(Part):
+class Service(OfRole):
     """One service; `rps` counts what comes from outside, the rest follows from its callers."""
 
-    role: str
     kind: Literal["gateway", "service", "database", "cache", "worker"] = "service"
     rps: Quantity = 0.0
     latency_ms: Quantity = (8, 14)
@@ -102,10 +103,9 @@ class MetricEffect(Part):
         return self
 
 
-class Effect(Part):
+class Effect(OfRole):
     """What the fault does to one service, at full strength; what its callers feel follows from the topology."""
 
-    role: str
     shape: Shape | None = None  # instead of the fault's own
     error_rate: Quantity = 0.0  # requests that fail here
     error_ms: Quantity = 0.0  # how long a failing request takes on top; 0 fails at once
@@ -130,11 +130,10 @@ class Fault(Part):
         return self
 
 
-class Change(Part):
+class Change(OfRole):
     """Something people did. A deploy carries a commit; `commit: routine` takes a harmless one from commits.py."""
 
     kind: Literal["deploy", "commit", "flag"]
-    role: str
     minutes_before: Quantity  # of the onset; negative comes after it
     guilty: bool = False
     commit: Literal["routine", "own"] = "routine"
@@ -153,18 +152,16 @@ class Change(Part):
         return self
 
 
-class SteadyErrors(Part):
+class SteadyErrors(OfRole):
     """A service that always fails a little, before and after: loud, and not the cause."""
 
-    role: str
     error_rate: Quantity
     logs: list[LogLine]
 
 
-class Burst(Part):
+class Burst(OfRole):
     """A short burst of lines, such as a nightly job's warnings."""
 
-    role: str
     minutes_before: Quantity
     lasts_minutes: Quantity = 3.0
     every_minutes: Quantity | None = None  # it comes again, before and after
@@ -185,10 +182,9 @@ class Peaks(Part):
     height: Quantity
 
 
-class Alert(Part):
+class Alert(OfRole):
     """The monitor that fired. `threshold_of_peak` sets the threshold to that part of the highest value seen."""
 
-    role: str
     metric: str
     threshold: Quantity | None = None
     threshold_of_peak: float | None = None
@@ -249,39 +245,6 @@ class Scenario(Part):
             yield from (call.to for call in service.calls)
         for effect in self.fault.effects if self.fault else []:
             yield effect.role
-        for part in (*self.all_changes(), *self.decoys.steady_errors, *self.decoys.bursts, self.alert):
-            yield part.role
+        decoys: list[OfRole] = [*self.decoys.steady_errors, *self.decoys.bursts]
+        yield from (part.role for part in [*self.all_changes(), *decoys, self.alert])
         yield from (*self.truth.affected, *self.truth.unaffected, *([self.truth.role] if self.truth.role else []))
-
-
-def scenario_names(folder: Path = SCENARIOS) -> list[str]:
-    return sorted(path.stem for path in folder.glob("*.yaml"))
-
-
-def load_scenario(name: str, folder: Path = SCENARIOS) -> Scenario:
-    """Raises ScenarioError with the file and the key when it is missing or wrong."""
-    if name not in scenario_names(folder):
-        raise ScenarioError(
-            f"no scenario {name!r}; there are {', '.join(scenario_names(folder)) or 'none'} in {folder}"
-        )
-    return parse_scenario(name, (folder / f"{name}.yaml").read_text(encoding="utf-8"))
-
-
-def parse_scenario(name: str, text: str) -> Scenario:
-    try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"{name}.yaml is not YAML: {error}") from error
-    if not isinstance(raw, dict):
-        raise ScenarioError(f"{name}.yaml must be a mapping, it is {type(raw).__name__}")
-    try:
-        return Scenario.model_validate({"name": name, **raw})
-    except ValidationError as error:
-        raise ScenarioError(f"{name}.yaml: {_first_problem(error)}") from error
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    where = ".".join(str(step) for step in problem["loc"]) or "the file"
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    return f"{where}: {problem['msg']}{more}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tools.simulator.alerts import fire
-from tools.simulator.changes import History, write_history
+from tools.simulator.changes import Historian, History
 from tools.simulator.dice import Dice, Values, draw_values
 from tools.simulator.emissions import all_emissions
 from tools.simulator.faults import spread
@@ -59,7 +59,7 @@ def simulate(scenario: Scenario, seed: int, as_of: datetime, into: Path) -> Trut
         values=values,
     )
     measured = measure(now)
-    history = write_history(scenario.all_changes(), clock, topology, dice, values)
+    history = Historian(clock, topology, dice, values).write(scenario.all_changes())
     spans = TraceWriter(now).write(scenario.traces)
     lines = int(scenario.log_lines * dice.stream("log_lines").uniform(0.97, 1.03))
     emissions = all_emissions(now, scenario.decoys.steady_errors, scenario.decoys.bursts, lines)

@@ -36,7 +36,10 @@ def _column(
         return _picks(stream, len(stamps), "|".join(routes))
     if kind not in DRAWS:
         raise ScenarioError(f"unknown mark <{kind}> in a log text; known: now, route, {', '.join(sorted(DRAWS))}")
-    return DRAWS[kind](stream, len(stamps), given)
+    try:
+        return DRAWS[kind](stream, len(stamps), given)
+    except ValueError as error:
+        raise ScenarioError(f"<{kind}:{given}> in a log text cannot be drawn: {error}") from error
 
 
 def _picks(stream: np.random.Generator, count: int, given: str) -> Sequence[object]:
@@ -46,12 +49,12 @@ def _picks(stream: np.random.Generator, count: int, given: str) -> Sequence[obje
 
 def _ints(stream: np.random.Generator, count: int, given: str) -> Sequence[object]:
     low, high = (int(bound) for bound in given.split(":"))
-    return stream.integers(low, high + 1, count).tolist()
+    return list(stream.integers(low, high + 1, count).tolist())
 
 
 def _milliseconds(stream: np.random.Generator, count: int, given: str) -> Sequence[object]:
     times = float(given) * np.exp(0.5 * np.clip(stream.standard_t(4, count), -4, 7))
-    return np.maximum(times, 1).astype(np.int64).tolist()
+    return list(np.maximum(times, 1).astype(np.int64).tolist())
 
 
 def hexes(stream: np.random.Generator, count: int, digits: int) -> list[str]:

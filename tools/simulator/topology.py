@@ -37,7 +37,7 @@ class Topology:
         return self.nodes[role].name
 
     def callers_first(self) -> list[Node]:
-        return list(reversed(self.nodes.values()))
+        return list(self.nodes.values())[::-1]
 
     def edges(self) -> list[tuple[str, str]]:
         return [(node.name, self.name(call.to)) for node in self.callers_first() for call in node.calls]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tools.simulator.load import MINUTE
 from tools.simulator.metrics import Conditions, quiet_error_rate
@@ -29,8 +31,9 @@ class TraceWriter:
     def __init__(self, now: Conditions):
         self._now = now
         self._stream = now.dice.stream("traces")
-        self._uniform = iter(())
-        self._normal = iter(())
+        self._uniform = _endless(lambda: self._stream.random(8192))
+        # Student's t with 4 degrees of freedom: a tail heavier than the normal one, as latencies have it.
+        self._heavy = _endless(lambda: np.clip(self._stream.standard_t(4, 4096), -4, 7))
         self.spans: list[dict[str, Any]] = []
 
     def write(self, count: int) -> list[dict[str, Any]]:
@@ -55,7 +58,7 @@ class TraceWriter:
 
     def _span(self, trace_id: str, parent: str | None, node: Node, name: str, start: float) -> Outcome:
         minute = int(start)
-        own_ms = node.latency_ms * float(np.exp(SIGMA * self._gauss())) * float(self._now.load[minute])
+        own_ms = node.latency_ms * float(np.exp(SIGMA * next(self._heavy))) * float(self._now.load[minute])
         span: dict[str, Any] = {
             "trace_id": trace_id,
             "span_id": f"{len(self.spans):08x}{int(self._chance() * 2**32):08x}",
@@ -122,17 +125,12 @@ class TraceWriter:
         return min(int(start), self._now.clock.minutes - 1)
 
     def _chance(self) -> float:
-        for number in self._uniform:
-            return number
-        self._uniform = iter(self._stream.random(8192).tolist())
         return next(self._uniform)
 
-    def _gauss(self) -> float:
-        for number in self._normal:
-            return number
-        # Student's t with 4 degrees of freedom: a tail heavier than the normal one, as latencies have it.
-        self._normal = iter(np.clip(self._stream.standard_t(4, 4096), -4, 7).tolist())
-        return next(self._normal)
+
+def _endless(draw: Callable[[], NDArray[np.float64]]) -> Iterator[float]:
+    while True:
+        yield from draw().tolist()
 
 
 def _iso_ms(now: Conditions, minute: float) -> str:

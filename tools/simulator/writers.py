@@ -72,10 +72,10 @@ def _changes(context: Path) -> int:
 def _metric_rows(now: Conditions, measured: Measured) -> list[str]:
     """Minute by minute, as an exporter would have written them."""
     heads = [f"{now.topology.name(role)},{metric}" for role, metric in measured.series]
-    columns = [values.tolist() for values in measured.series.values()]
+    columns = [values[:-1].tolist() for values in measured.series.values()]
     return [
         f"{stamp},{head},{value:g}"
-        for stamp, row in zip(now.clock.stamps(), zip(*columns, strict=True), strict=True)
+        for stamp, row in zip(now.clock.ends(), zip(*columns, strict=True), strict=True)
         for head, value in zip(heads, row, strict=True)
     ]
 
