@@ -20,25 +20,30 @@ class WrongDatabase(Exception):
     """This database may not be used; the text says why and what to do."""
 
 
-def prepare_database(*, demo: bool = False) -> Path | None:
-    """Migrate and seed the defaults. Returns the copy that was made before an existing SQLite database was changed."""
+def prepare_database(*, demo: bool | None = None) -> Path | None:
+    """Migrate and seed the defaults. Returns the copy that was made before an existing SQLite database was changed.
+
+    `demo` says which use is meant (None: either); a database of the other use is refused before it is touched.
+    """
     executor = MigrationExecutor(connection)
     applied = set(executor.loader.applied_migrations)
     _refuse_newer(executor, applied)
+    if demo is not None and Installation._meta.db_table in connection.introspection.table_names():
+        _refuse_other_use(demo)
     copy = None
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         copy = copy_database(settings.DATA_DIR / "backups") if applied and connection.vendor == "sqlite" else None
         call_command("migrate", verbosity=0, interactive=False)
-    seed_defaults(demo=demo)
+    seed_defaults(demo=bool(demo))
     return copy
 
 
-def refuse_other_use(*, demo: bool) -> None:
+def _refuse_other_use(demo: bool) -> None:
     """A demo's users are known to everybody, so its database is never a real one, nor the other way round."""
-    is_demo = Installation.objects.filter(pk=1, demo=True).exists()
-    if is_demo and not demo:
+    installation = Installation.objects.filter(pk=1).first()
+    if installation and installation.demo and not demo:
         raise WrongDatabase("This database holds the demo's users. Choose another OPSPILOT_DATA_DIR or DATABASE_URL.")
-    if demo and not is_demo:
+    if installation and demo and not installation.demo:
         raise WrongDatabase("This database is in real use, so the demo stays away. Unset OPSPILOT_DATA_DIR.")
 
 

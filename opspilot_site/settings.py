@@ -191,6 +191,7 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+
 # Queue and live notices ------------------------------------------------------------------------------------------
 def _redis_socket() -> Path:
     """Where the embedded Redis listens: in the data folder, unless that path is longer than a socket's may be."""

@@ -26,7 +26,7 @@ def make_setup_link() -> str | None:
 
 def is_setup_token(token: str) -> bool:
     """Whether this is the token of the link that was printed last. Compares in constant time."""
-    kept = Installation.objects.filter(pk=1).values_list("setup_token_sha256", flat=True).first()
+    kept = Installation.objects.filter(pk=1).values_list("setup_token_sha256", flat=True).first() or ""
     return bool(kept) and hmac.compare_digest(kept, _hash(token))
 
 

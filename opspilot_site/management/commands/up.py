@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from opspilot_site.database import WrongDatabase, prepare_database, refuse_other_use
+from opspilot_site.database import WrongDatabase, prepare_database
 from opspilot_site.greeting import forwarding_hint, headline
 from opspilot_site.redis_server import NoRedis
 from opspilot_site.stack import Address, CannotStart, check_machine, data_folder, start_stack
@@ -47,12 +47,11 @@ class Command(BaseCommand):
 
     def _prepare(self) -> None:
         try:
-            copy = prepare_database()
+            copy = prepare_database(demo=False)
         except DatabaseError as error:
             raise CannotStart(f"The database does not answer: {str(error).strip()}") from None
         if copy:
             self._say(f"✓ database   brought up to date; the copy from before is {copy}")
-        refuse_other_use(demo=False)
 
     def _greet(self, address: Address) -> None:
         self._say(headline())
