@@ -28,6 +28,7 @@ class Hypothesis:
     status: Literal["open", "supported", "refuted"] = "open"
     facts: tuple[Claim, ...] = ()
     why: str = ""  # what supported or refuted it, in words
+    entity: str = ""  # the service or component it blames, where it blames one
 
 
 @dataclass(frozen=True, slots=True)

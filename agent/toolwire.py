@@ -92,7 +92,7 @@ def pack_context(spec: ContextSpec) -> dict[str, Any]:
         "key": spec.key,
         "as_of": spec.as_of.isoformat(),
         "focus": spec.focus.isoformat() if spec.focus else None,
-        "sources": [[source.name, source.url, source.env] for source in spec.sources],
+        "sources": [[source.name, source.url, source.env, source.kind] for source in spec.sources],
         "meta": dict(spec.meta),
     }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import signal
+import threading
 import uuid
 from datetime import datetime
 from importlib import import_module
@@ -57,6 +58,18 @@ class RunWorker(SimpleWorker):
     def __init__(self, *args: Any, **kwargs: Any):
         kwargs.update(job_class=DriveJob, worker_ttl=60, maintenance_interval=60)
         super().__init__(*args, **kwargs)
+
+    def request_stop(self, signum: Any, frame: Any) -> None:
+        _stopping.set()
+        super().request_stop(signum, frame)
+
+
+_stopping = threading.Event()
+
+
+def is_stopping() -> bool:
+    """Whether this worker was asked to stop: a drive then ends at its next Step boundary."""
+    return _stopping.is_set()
 
 
 def die_with_parent() -> None:

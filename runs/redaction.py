@@ -12,7 +12,7 @@ import re2
 
 _RULES: list[tuple[str, str, int]] = [
     # (name, pattern, the group that is secret)
-    ("private-key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]{0,8000}?-----END [A-Z ]*PRIVATE KEY-----", 0),
+    ("private-key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?-----END [A-Z ]*PRIVATE KEY-----", 0),
     ("url-password", r"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s:/@]{0,80}:([^\s@/]{1,200})@", 1),
     ("authorization", r"(?i)\bauthorization[\"']?\s*[:=]\s*[\"']?(?:(?:bearer|basic|token)\s+)?([^\s\"',;]{4,})", 1),
     ("bearer", r"(?i)\b(?:bearer|basic)\s+([A-Za-z0-9+/=_.~-]{16,})", 1),

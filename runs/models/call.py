@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from runs.models.run import Run
-from runs.states import CallStatus
+from runs.states import CallStatus, Effect
 
 
 class ToolCall(models.Model):
@@ -22,6 +22,7 @@ class ToolCall(models.Model):
     key = models.CharField(max_length=64, unique=True)
     status = models.CharField(max_length=16, choices=CallStatus, default=CallStatus.PROPOSED)
     summary = models.CharField(max_length=1_000, blank=True)
+    effect = models.CharField(max_length=8, choices=Effect)  # what the policy asked of it when it was planned
     rule = models.CharField(max_length=200, blank=True)  # the policy rule that decided, in words
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -6,13 +6,15 @@ Every function raises append.Overtaken when the row moved: the driver then re-re
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 
 from runs.audit import canonical, digest
 from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall
@@ -20,11 +22,34 @@ from runs.redaction import redact, redact_json
 from runs.services.append import Overtaken, advance, append
 from runs.services.approvals import open_request
 from runs.services.leases import Lease
-from runs.services.policies import Ruling
+from runs.services.policies import Ruling, rule_on
 from runs.services.runs import void_open_requests
 from runs.states import ApprovalState, CallStatus, Effect, StepKind
 
 EVIDENCE_LIMIT = 1_000_000  # bytes compressed; above that the tool's own caps have failed and the body is dropped
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+TRIES = 20  # notes and votes that may slip in between before something is wrong
+
+
+def _insisting(verb: Callable[Concatenate[Run, Lease, P], T]) -> Callable[Concatenate[Run, Lease, P], T]:
+    """For what has already happened: if somebody else took the next seq, re-read and write it after theirs."""
+
+    @wraps(verb)
+    def insist(run: Run, lease: Lease, *args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(TRIES):
+            try:
+                with transaction.atomic():
+                    return verb(run, lease, *args, **kwargs)
+            except Overtaken:
+                run.refresh_from_db()
+                if run.lease_epoch != lease.epoch:
+                    raise
+        raise Overtaken(f"run {run.pk} is written to faster than its driver can follow")
+
+    return insist
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +89,23 @@ class Spent:
     micro_usd: int | None = 0
 
 
-def begin(run: Run, lease: Lease) -> Step:
-    """QUEUED → PLAN."""
-    return _advance(run, lease, "begin", begun_at=timezone.now(), cycle=1)
-
-
 @transaction.atomic
+def begin(run: Run, lease: Lease, sources: Sequence[Mapping[str, Any]], alert: Mapping[str, Any]) -> Step:
+    """QUEUED → PLAN, with what the run can read and the alert that a folder holds."""
+    changes: dict[str, Any] = {}
+    if alert and not run.alert:
+        changes = {"alert": redact_json(dict(alert)), "focus_at": run.focus_at or _fired_at(alert)}
+    return _advance(run, lease, "begin", {"sources": list(sources)}, begun_at=timezone.now(), cycle=1, **changes)
+
+
+def _fired_at(alert: Mapping[str, Any]) -> datetime | None:
+    try:
+        return parse_datetime(str(alert.get("fired_at", "")))
+    except ValueError:
+        return None
+
+
+@_insisting
 def record_model_call(run: Run, lease: Lease, payload: Mapping[str, Any], spent: Spent) -> Step:
     """A planner's answer, committed before anything acts on it. Ends a retry."""
     return append(
@@ -112,7 +148,7 @@ def _new_call(run: Run, plan_seq: int, index: int, call: PlannedCall) -> ToolCal
         status, summary = CallStatus.REFUSED, f"Refused by policy: {call.ruling.name}."
     return ToolCall(
         run=run, plan_seq=plan_seq, index=index, request_id=call.request_id[:120], tool=call.tool[:80], args=args,
-        args_sha256=digest(text), risk=call.risk, rule=call.ruling.name, status=status, summary=summary[:1_000],
+        args_sha256=digest(text), risk=call.risk, effect=call.ruling.effect, rule=call.ruling.name, status=status, summary=summary[:1_000],
         key=digest(f"{run.pk}\n{plan_seq}\n{index}\n{call.tool}\n{text}"),
     )  # fmt: skip
 
@@ -152,7 +188,7 @@ def _consume(call: ToolCall, at: datetime) -> None:
         raise Overtaken(f"call {call.pk} has no approval that may be used")
 
 
-@transaction.atomic
+@_insisting
 def record_result(run: Run, lease: Lease, call: ToolCall, result: CallResult) -> Step:
     """The result with its Evidence and, for a ticket, its Ticket: all or nothing."""
     evidence = None
@@ -199,6 +235,12 @@ def _write_ticket(run: Run, call: ToolCall, data: Mapping[str, Any], at: datetim
     )  # fmt: skip
 
 
+def is_usable(approval: Approval) -> bool:
+    """Whether an approval still lets its call start: decided for it, in time, for these very arguments."""
+    same = approval.args_sha256 == digest(canonical(approval.call.args))
+    return approval.state == ApprovalState.APPROVED and same and not approval.is_expired(timezone.now())
+
+
 @transaction.atomic
 def end_call(run: Run, lease: Lease, call: ToolCall, status: CallStatus, words: str) -> Step:
     """A call that did not run ends with a result all the same: void, expired."""
@@ -215,12 +257,10 @@ def end_call(run: Run, lease: Lease, call: ToolCall, status: CallStatus, words: 
 
 
 @transaction.atomic
-def ask_approval(
-    run: Run, lease: Lease, calls: Sequence[tuple[ToolCall, Ruling]], why: str, partial: Mapping[str, Any]
-) -> Step:
+def ask_approval(run: Run, lease: Lease, calls: Sequence[ToolCall], why: str, partial: Mapping[str, Any]) -> Step:
     """EXECUTE_TOOL → NEEDS_APPROVAL: one request a call, asked once; the report so far beside it. Frees the lease."""
-    requests = [open_request(run, call, ruling, why) for call, ruling in calls]
-    ToolCall.objects.filter(pk__in=[call.pk for call, _ in calls]).update(status=CallStatus.WAITING)
+    requests = [open_request(run, call, rule_on(run.team, call.tool, call.risk), why) for call in calls]
+    ToolCall.objects.filter(pk__in=[call.pk for call in calls]).update(status=CallStatus.WAITING)
     return _advance(
         run, lease, "ask_approval", {"approvals": [request.pk for request in requests]}, **_reported(partial),
         lease_until=None, lease_owner="",
@@ -235,12 +275,12 @@ def tools_returned(run: Run, lease: Lease, calls: int) -> Step:
 
 @transaction.atomic
 def replan(
-    run: Run, lease: Lease, *, words: str, problems: Sequence[tuple[str, str]], partial: Mapping[str, Any] | None
+    run: Run, lease: Lease, *, words: str, problems: Sequence[tuple[str, str]] = (), partial: Mapping[str, Any]
 ) -> Step:
     """EVALUATE → PLAN. `problems` are claims that did not hold, sent back once."""
     return _advance(
         run, lease, "replan", {"words": words, "problems": [list(problem) for problem in problems]},
-        cycle=run.cycle + 1, sent_back=run.sent_back or bool(problems), **_reported(partial or {}),
+        cycle=run.cycle + 1, sent_back=run.sent_back or bool(problems), **_reported(partial),
     )  # fmt: skip
 
 

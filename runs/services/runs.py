@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from runs import queue
+from runs.audit import canonical
 from runs.models import Approval, Run, Team, ToolCall
 from runs.redaction import redact
 from runs.services.actors import Actor
@@ -100,14 +101,14 @@ def _earlier(wanted: Run) -> Run | None:
 
 
 def _same(earlier: Run, wanted: Run) -> Run:
-    if (earlier.goal, earlier.sources) != (wanted.goal, wanted.sources):
+    written, asked = earlier.steps.get(seq=1).payload, _creation(wanted)
+    if canonical({name: written.get(name) for name in asked}) != canonical(asked):
         raise Refused("key_reused", f"This Idempotency-Key already started run {earlier.pk} with another body.", 409)
     return earlier
 
 
 def _write_creation(run: Run, actor: Actor) -> None:
-    names = [source["name"] for source in run.sources]
-    payload = {"goal": run.goal, "sources": names, "planner": run.planner, "as_of": run.as_of.isoformat()}
+    payload = _creation(run) | {"as_of": run.as_of.isoformat()}
     append(run, StepKind.TRANSITION, "create", actor=actor.name, payload=payload)
 
 
@@ -178,6 +179,16 @@ def void_open_requests(run: Run) -> None:
     ToolCall.objects.filter(run=run, status__in=[CallStatus.PROPOSED, CallStatus.WAITING, CallStatus.APPROVED]).update(
         status=CallStatus.VOID
     )
+
+
+def _creation(run: Run) -> dict[str, Any]:
+    """What was asked for: two requests with one key must agree on this."""
+    return {
+        "goal": run.goal,
+        "sources": [source["name"] for source in run.sources],
+        "planner": run.planner,
+        "focus_at": run.focus_at and run.focus_at.isoformat(),
+    }
 
 
 @contextmanager

@@ -1,0 +1,124 @@
+"""The only caller of tools: runs a move's calls through the child processes and records how each ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.conf import settings
+
+from agent.toolhost import CallEnd, HostedCall, ToolHost
+from agent.toolwire import ContextSpec
+from runs.models import Approval, Evidence, Run, ToolCall
+from runs.services import drive
+from runs.services.leases import Lease
+from runs.states import RETURNED, ApprovalState, CallStatus, Effect
+from tools import registry
+from tools.base import ToolError
+from tools.sources import SourceSpec
+
+Watch = Callable[[float], None]  # told the deadline, in seconds from now, of what is about to be waited for
+
+
+def look_at_sources(run: Run, host: ToolHost, watch: Watch) -> Mapping[str, Any]:
+    """What the run can read, asked once at its beginning: {"sources": […], "alert": {…}}."""
+    watch(registry.get("list_sources").timeout_s)
+    end = host.call(_hosted(run, "list_sources", {}, key=f"look-{run.pk}"))
+    return {"sources": [], "alert": {}, **end.result.data}
+
+
+def execute_move(run: Run, lease: Lease, host: ToolHost, watch: Watch) -> list[ToolCall]:
+    """Run what may run of the current move. Answers the calls that people must be asked about; none: all have ended.
+
+    Reads go first, side by side, recorded in the order they were asked for; then requests to people, all at once; then
+    what may change something, one at a time. Repeating it after a crash goes on where the ledger stands.
+    """
+    calls = list(ToolCall.objects.filter(run=run, plan_seq=run.plan_seq))
+    _run_side_by_side(run, lease, host, watch, [call for call in calls if _is_read(call) and _may_start(call)])
+    if asking := [call for call in calls if call.status == CallStatus.PROPOSED and _needs_people(call)]:
+        return asking
+    for call in calls:
+        if call.status not in RETURNED:
+            _run_alone(run, lease, host, watch, call)
+    return []
+
+
+def _is_read(call: ToolCall) -> bool:
+    return call.risk in ("read", "read_egress") and not _needs_people(call)
+
+
+def _may_start(call: ToolCall) -> bool:
+    # A read whose process died between intent and result is simply asked again.
+    return call.status in (CallStatus.PROPOSED, CallStatus.STARTED)
+
+
+def _needs_people(call: ToolCall) -> bool:
+    return call.effect in (Effect.CONFIRM, Effect.APPROVE)
+
+
+def _run_side_by_side(run: Run, lease: Lease, host: ToolHost, watch: Watch, calls: Sequence[ToolCall]) -> None:
+    if not calls:
+        return
+    for call in calls:
+        drive.start_call(run, lease, call)
+    watch(_deadline(calls))
+    ends = host.call_many([_hosted(run, call.tool, call.args, call.key) for call in calls])
+    for call, end in zip(calls, ends, strict=True):
+        drive.record_result(run, lease, call, _result(end))
+
+
+def _deadline(calls: Sequence[ToolCall]) -> float:
+    # They share `parallel` children, so the last one may wait for the others.
+    return sum(registry.get(call.tool).timeout_s for call in calls)
+
+
+def _run_alone(run: Run, lease: Lease, host: ToolHost, watch: Watch, call: ToolCall) -> None:
+    """A call that may change something: its approval is consumed with the intent; void or expired ones end here."""
+    if call.status == CallStatus.STARTED and registry.get(call.tool).settle != "by_key":
+        drive.end_call(run, lease, call, CallStatus.OUTCOME_UNKNOWN, "The process died while this call was under way.")
+        return
+    if _needs_people(call) and (problem := _unusable_approval(call)):
+        drive.end_call(run, lease, call, *problem)
+        return
+    drive.start_call(run, lease, call)
+    watch(registry.get(call.tool).timeout_s)
+    end = host.call(_hosted(run, call.tool, call.args, call.key))
+    drive.record_result(run, lease, call, _result(end))
+
+
+def _unusable_approval(call: ToolCall) -> tuple[CallStatus, str] | None:
+    if call.status == CallStatus.STARTED:
+        return None  # its approval was consumed by the intent; the same key settles it
+    approval = Approval.objects.filter(call=call).order_by("-id").first()
+    if approval is None or approval.state not in (ApprovalState.APPROVED, ApprovalState.CONSUMED):
+        return CallStatus.VOID, "There is no approval for it."
+    if not drive.is_usable(approval):
+        return CallStatus.EXPIRED, "It was approved but did not start in time; ask again if it is still wanted."
+    return None
+
+
+def _hosted(run: Run, tool: str, args: dict[str, Any], key: str) -> HostedCall:
+    specs = tuple(SourceSpec(**source) for source in run.sources)
+    context = ContextSpec(key=key, as_of=run.as_of, focus=run.focus_at, sources=specs, meta=_links(run))
+    return HostedCall(tool, args, context, registry.get(tool).timeout_s, lambda name: _evidence(run.pk, name))
+
+
+def _links(run: Run) -> dict[str, str]:
+    return {"run": str(run.pk), "run_url": f"{settings.PUBLIC_URL}/runs/{run.pk}/"}
+
+
+def _evidence(run_id: int, name: str) -> dict[str, Any]:
+    number = int(name[1:]) if name[:1] == "E" and name[1:].isdecimal() else 0
+    row = Evidence.objects.filter(run_id=run_id, number=number).first()
+    if row is None:
+        raise ToolError(f"There is no evidence {name!r} in this run.")
+    return row.data
+
+
+def _result(end: CallEnd) -> drive.CallResult:
+    result = end.result
+    return drive.CallResult(
+        status=result.status.value, summary=result.summary, data=result.data, figures=result.figures,
+        query=result.query, source=result.source, freshness=result.freshness, skipped=result.skipped,
+        duration_ms=end.duration_ms,
+    )  # fmt: skip

@@ -1,0 +1,203 @@
+"""drive(): the whole agent on one screen. Each state does one thing, each change is one committed Step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Sum
+from django.utils import timezone
+
+from agent.budget import backoff_s, left, limit_reached
+from agent.errors import PlannerFault, Temporary
+from agent.evaluate import PastCall, checked_facts, loop_found, problems, report_so_far, settle
+from agent.execute import Watch, execute_move, look_at_sources
+from agent.grounding import Exhibit, exhibits_of
+from agent.planner import Move, Planner, Returned, ToolDescription, Transcript
+from agent.proposals import proposals
+from agent.toolhost import ToolHost
+from agent.transcript import Story, hypothesis, returned
+from runs.models import Evidence, Run, Step, ToolCall
+from runs.services import drive as record
+from runs.services.append import Overtaken
+from runs.services.leases import Lease
+from runs.services.policies import first_match, rules_of
+from runs.states import RunState
+from tools import registry
+from tools.generate_report import Report
+
+MAX_ATTEMPTS = 8  # of one model call before the run fails
+
+
+@dataclass(frozen=True, slots=True)
+class Outfit:
+    """What a drive needs besides the run: who thinks, who acts, who hears of deadlines and streamed text, when to stop."""
+
+    planner: Planner
+    host: ToolHost
+    watch: Watch = field(default=lambda deadline_s: None)
+    on_text: Callable[[str], None] = field(default=lambda text: None)
+    should_stop: Callable[[], bool] = field(default=lambda: False)
+
+
+def drive(run: Run, lease: Lease, outfit: Outfit) -> None:
+    """Move the run until it waits or ends, or the lease is somebody else's. Safe to repeat: it goes on from the rows."""
+    story = Story()
+    while run.is_active and not run.is_held(timezone.now()) and not outfit.should_stop():
+        try:
+            match run.state:
+                case RunState.QUEUED:
+                    _begin(run, lease, outfit)
+                case RunState.PLAN:
+                    _plan(run, lease, outfit, story)
+                case RunState.EXECUTE_TOOL:
+                    _execute(run, lease, outfit)
+                case RunState.EVALUATE:
+                    _evaluate(run, lease)
+        except Overtaken:
+            run.refresh_from_db()
+            story = Story()
+            if run.lease_epoch != lease.epoch:
+                return
+
+
+def _begin(run: Run, lease: Lease, outfit: Outfit) -> None:
+    found = look_at_sources(run, outfit.host, outfit.watch)
+    record.begin(run, lease, found["sources"], found["alert"])
+
+
+def _plan(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
+    if _limit(run):
+        record.conclude(run, lease, rationale="A limit is reached.", hypotheses=run.hypotheses, request={})
+        return
+    story.extend(Step.objects.filter(run=run, seq__gt=story.seen).order_by("seq"), lambda seq: _results(run, seq))
+    outfit.watch(settings.MODEL_TIMEOUT_S)
+    try:
+        move = outfit.planner.next(_transcript(run, story), _offered(story), left(run), outfit.on_text)
+    except PlannerFault as fault:
+        _meet(run, lease, fault)
+    else:
+        _accept(run, lease, move)
+
+
+def _accept(run: Run, lease: Lease, move: Move) -> None:
+    record.record_model_call(run, lease, _answer(move), _spent(move))
+    facts = checked_facts(move.hypotheses, _exhibits(run))
+    if move.is_conclusion:
+        record.conclude(run, lease, rationale=move.rationale, hypotheses=facts, request=asdict(move.requests[0]))
+        return
+    rules = rules_of(run.team)
+    calls = [
+        record.PlannedCall(
+            proposal.request.id, proposal.request.tool, proposal.args, proposal.risk,
+            first_match(rules, proposal.request.tool, proposal.risk), proposal.problem,
+        )
+        for proposal in proposals(move.requests)
+    ]  # fmt: skip
+    record.choose_tools(run, lease, calls, rationale=move.rationale, answer=move.answer, hypotheses=facts)
+
+
+def _execute(run: Run, lease: Lease, outfit: Outfit) -> None:
+    if asking := execute_move(run, lease, outfit.host, outfit.watch):
+        why = Step.objects.get(run=run, seq=run.plan_seq).payload["rationale"]
+        record.ask_approval(run, lease, asking, why, _so_far(run))
+    else:
+        record.tools_returned(run, lease, ToolCall.objects.filter(run=run, plan_seq=run.plan_seq).count())
+
+
+def _evaluate(run: Run, lease: Lease) -> None:
+    """Ours, not the model's: check the conclusion if there is one, stop at a limit, else plan again."""
+    came_by = Step.objects.filter(run=run, after=RunState.EVALUATE).exclude(before=RunState.EVALUATE).latest("seq")
+    stopped_by = _limit(run) or loop_found(_past_calls(run))
+    if conclusion := came_by.payload.get("request"):
+        _judge(run, lease, conclusion["args"], stopped_by)
+    elif stopped_by:
+        record.finish(run, lease, _so_far(run, stopped_by))
+    else:
+        record.replan(run, lease, words="Go on with what was found.", partial=_so_far(run))
+
+
+def _judge(run: Run, lease: Lease, conclusion: dict[str, Any], stopped_by: str) -> None:
+    """Check a conclusion. What does not hold is sent back once; after that it is listed as such."""
+    try:
+        settled = settle(Report.model_validate(conclusion), _exhibits(run), run.as_of)
+        wrong = problems(settled)
+    except ValueError as error:
+        settled = _so_far(run, stopped_by or "the conclusion could not be read")
+        wrong = [("report", " ".join(str(error).split())[:800])]
+    if wrong and not run.sent_back and not stopped_by:
+        record.replan(run, lease, words="Some claims do not hold.", problems=wrong, partial=_so_far(run))
+    else:
+        record.finish(run, lease, settled)
+
+
+def _meet(run: Run, lease: Lease, fault: PlannerFault) -> None:
+    if isinstance(fault, Temporary) and run.attempt < MAX_ATTEMPTS:
+        until = timezone.now() + timedelta(seconds=backoff_s(run.attempt, fault.retry_after_s))
+        record.hold_for_retry(run, lease, until, str(fault))
+    else:
+        record.fail(run, lease, fault.code, str(fault))
+
+
+def _so_far(run: Run, stopped_by: str = "") -> dict[str, Any]:
+    """The report from the hypotheses as they stand: final when something stopped the run, else marked as partial."""
+    report = report_so_far([hypothesis(entry) for entry in run.hypotheses], run.answer, stopped_by)
+    return settle(report, _exhibits(run), run.as_of, stopped_by=stopped_by, partial=not stopped_by)
+
+
+def _limit(run: Run) -> str:
+    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = Run.objects.filter(created_at__gte=midnight).aggregate(spent=Sum("cost_micro_usd"))["spent"]
+    return limit_reached(run, today or 0, settings.DAILY_MICRO_USD)
+
+
+def _results(run: Run, plan_seq: int) -> Sequence[Returned]:
+    calls = ToolCall.objects.filter(run=run, plan_seq=plan_seq).select_related("evidence").defer("evidence__body")
+    return [returned(call) for call in calls]
+
+
+def _exhibits(run: Run) -> dict[str, Exhibit]:
+    return exhibits_of(Evidence.objects.filter(run=run).defer("body"))
+
+
+def _past_calls(run: Run) -> list[PastCall]:
+    rows = ToolCall.objects.filter(run=run).values_list("plan_seq", "tool", "args_sha256", "status")
+    return [PastCall(plan_seq, f"{tool} {digest}", status) for plan_seq, tool, digest, status in rows]
+
+
+def _transcript(run: Run, story: Story) -> Transcript:
+    wants_ticket = "ticket" in run.goal.lower() or bool(run.alert.get("create_ticket"))
+    items = tuple(story.items)
+    return Transcript(run.goal, run.as_of, run.focus_at, run.alert, story.sources, wants_ticket, items)
+
+
+def _offered(story: Story) -> list[ToolDescription]:
+    kinds = {source.kind for source in story.sources if not source.problem}
+    return [
+        ToolDescription(tool.name, tool.summary, tool.risk.value, tool.params.model_json_schema())
+        for tool in registry.all_tools().values()
+        if not tool.needs or kinds & set(tool.needs)
+    ]
+
+
+def _answer(move: Move) -> dict[str, Any]:
+    usage = asdict(move.usage)
+    return {
+        "model": move.usage.model,
+        "usage": usage,
+        "rationale": move.rationale,
+        "reply": move.reply,
+        "sent": move.sent,
+    }
+
+
+def _spent(move: Move) -> record.Spent:
+    usage = move.usage
+    tokens_in = usage.input_tokens + usage.cache_write_tokens + usage.cache_read_tokens
+    return record.Spent(tokens_in, usage.output_tokens, usage.cache_read_tokens, usage.cost_micro_usd)
+
+
+__all__ = ["MAX_ATTEMPTS", "Outfit", "drive"]

@@ -1,0 +1,41 @@
+"""Makes the planner that a run asks for, from settings. No planner lives here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from django.conf import settings
+
+from agent.errors import Misconfigured
+from agent.planner import Planner
+
+
+def planner_for(name: str, model: str = "") -> Planner:
+    """The planner of that name. Raises Misconfigured for one that cannot think here.
+
+    The modules are loaded by name so that a worker without a key never loads the API's client (about 0.5 s).
+    """
+    match name:
+        case "analyst":
+            analyst: Planner = import_module("agent.analyst").AnalystPlanner()
+            return analyst
+        case "claude":
+            return _claude(model)
+    raise Misconfigured(f"No planner is called {name!r}; there are analyst and claude.")
+
+
+def _claude(model: str) -> Planner:
+    if not settings.ANTHROPIC_API_KEY:
+        raise Misconfigured("This run wants Claude, but ANTHROPIC_API_KEY is not set.")
+    claude = import_module("agent.claude")
+    told = claude.ClaudeSettings(
+        api_key=settings.ANTHROPIC_API_KEY,
+        fence_secret=settings.SECRET_KEY.encode(),
+        base_url=settings.ANTHROPIC_BASE_URL,
+        model=model or settings.MODEL,
+        fallback_models=tuple(settings.FALLBACK_MODELS),
+        max_tokens=settings.MODEL_MAX_TOKENS,
+        timeout_s=settings.MODEL_TIMEOUT_S,
+    )
+    planner: Planner = claude.ClaudePlanner(told)
+    return planner

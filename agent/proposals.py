@@ -1,0 +1,46 @@
+"""What becomes of one tool request of a move: checked arguments, or what is wrong with it in words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.planner import ToolRequest
+from tools import registry
+from tools.base import ToolError
+
+MOST_CALLS = 8  # in one move; the rest is told to come again
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A request as it may be written to the ledger; `problem` is a planner's mistake, which is data, not a fault."""
+
+    request: ToolRequest
+    args: Mapping[str, Any]
+    risk: str
+    problem: str = ""
+
+
+def proposals(requests: Sequence[ToolRequest]) -> list[Proposal]:
+    """Every request of a move, in order."""
+    return [_proposal(request, requests[:place]) for place, request in enumerate(requests)]
+
+
+def _proposal(request: ToolRequest, before: Sequence[ToolRequest]) -> Proposal:
+    try:
+        _refuse_misplaced(request, before)
+        args = registry.validate(request.tool, request.args)
+    except ToolError as error:
+        return Proposal(request, request.args if isinstance(request.args, dict) else {}, "read", str(error))
+    return Proposal(request, args, registry.get(request.tool).risk.value)
+
+
+def _refuse_misplaced(request: ToolRequest, before: Sequence[ToolRequest]) -> None:
+    if request.tool == registry.CONCLUSION:
+        raise ToolError("generate_report concludes the investigation: call it alone, not beside other calls.")
+    if any(other.id == request.id for other in before):
+        raise ToolError(f"Two calls of this move share the id {request.id!r}.")
+    if len(before) >= MOST_CALLS:
+        raise ToolError(f"At most {MOST_CALLS} calls run in one move; ask for this one again.")

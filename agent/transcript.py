@@ -1,0 +1,114 @@
+"""Turns the rows of a run into the transcript a planner reads. Pure: rows in, items out; the loop reads the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cache, partial
+from typing import Any, Protocol
+
+from agent.planner import Hypothesis, Item, Move, Noted, Planned, Returned, SentBack, SourceInfo, ToolRequest, Usage
+from tools.generate_report import Claim
+
+
+class StepRow(Protocol):
+    """What is read of a runs.models.Step."""
+
+    seq: int
+    kind: str
+    name: str
+    actor: str
+
+    @property
+    def payload(self) -> dict[str, Any]: ...
+
+
+class CallRow(Protocol):
+    """What is read of a runs.models.ToolCall; `evidence` is missing where nothing was stored."""
+
+    request_id: str
+    tool: str
+    args: dict[str, Any]
+    status: str
+    summary: str
+
+
+Results = Callable[[int], Sequence[Returned]]  # the calls of the plan at that seq, in order
+
+
+class Story:
+    """The transcript of one drive: built at the claim, then only extended with the Steps that are new."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.sources: tuple[SourceInfo, ...] = ()
+        self.seen = 0  # seq of the last Step that was read
+        self._plan_seq = 0
+        self._answered: Mapping[str, Any] = {}  # payload of the model call that the next plan came from
+
+    def extend(self, steps: Iterable[StepRow], results: Results) -> None:
+        """Read further Steps, in order of seq."""
+        for step in steps:
+            self.items.extend(self._items_of(step, results))
+            self.seen = step.seq
+
+    def _items_of(self, step: StepRow, results: Results) -> Sequence[Item]:
+        payload = step.payload
+        match step.kind, step.name:
+            case "transition", "begin":
+                self.sources = tuple(source_info(entry) for entry in payload.get("sources", []))
+            case "model_call", _:
+                self._answered = payload
+            case "transition", "choose_tools":
+                self._plan_seq = step.seq
+                return [Planned(step.seq, self._move(payload, payload["requests"]))]
+            case "transition", "conclude":
+                return [Planned(step.seq, self._move(payload, [payload["request"]] if payload["request"] else []))]
+            case "transition", "tools_returned" | "none_approved":
+                return results(self._plan_seq)
+            case "transition", "replan" if payload["problems"]:
+                return [SentBack(tuple((claim, why) for claim, why in payload["problems"]))]
+            case "note", _:
+                return [Noted(step.actor.removeprefix("user:"), payload["text"])]
+        return []
+
+    def _move(self, payload: Mapping[str, Any], requests: Iterable[Mapping[str, Any]]) -> Move:
+        return Move(
+            rationale=payload["rationale"],
+            requests=tuple(ToolRequest(request["id"], request["tool"], request["args"]) for request in requests),
+            hypotheses=tuple(hypothesis(entry) for entry in payload["hypotheses"]),
+            answer=payload.get("answer", ""),
+            usage=Usage(**self._answered.get("usage", {})),
+            reply=self._answered.get("reply", []),
+        )
+
+
+def returned(call: CallRow) -> Returned:
+    """The end of a call. Its evidence may leave the body unread: it is loaded when a planner looks."""
+    evidence = getattr(call, "evidence", None)
+    if evidence is None:
+        return Returned(call.request_id, call.tool, call.args, call.status, call.summary)
+    return Returned(
+        call.request_id, call.tool, call.args, call.status, call.summary, evidence.name, evidence.figures,
+        evidence.query, evidence.source, evidence.freshness, cache(partial(getattr, evidence, "data")),
+    )  # fmt: skip
+
+
+def hypothesis(entry: Mapping[str, Any]) -> Hypothesis:
+    """A hypothesis as it was stored; the verdicts beside its facts are the server's and not part of the claim."""
+    facts = tuple(
+        Claim.model_validate({name: fact[name] for name in fact if name in Claim.model_fields})
+        for fact in entry["facts"]
+    )
+    return Hypothesis(entry["id"], entry["statement"], entry["status"], facts, entry["why"], entry.get("entity", ""))
+
+
+def source_info(entry: Mapping[str, Any]) -> SourceInfo:
+    return SourceInfo(
+        name=entry["name"], kind=entry["kind"], services=tuple(entry["services"]), oldest=_time(entry["oldest"]),
+        newest=_time(entry["newest"]), problem=entry["problem"],
+    )  # fmt: skip
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

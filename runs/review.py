@@ -1,0 +1,213 @@
+"""What a person must see to decide one approval in half a minute. Reads the record and writes nothing; no HTML here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from runs.audit import canonical, digest
+from runs.models import Approval, Ticket, ToolCall, Vote
+from runs.permissions import Verdict, may, possible_voters
+from runs.states import ApprovalState, CallStatus, RunState
+from runs.words import VERDICTS
+
+HAPPENED = (CallStatus.STARTED, CallStatus.SUCCESS, CallStatus.TRUNCATED, CallStatus.OUTCOME_UNKNOWN)
+ROLES = ("mechanism", "change", "symptom", "scope", "healthy")  # a fact of the mechanism weighs most
+COPIED_MIN = 12  # characters: a shorter quote stands in honest text by chance
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument in full; `copied_from` names the evidence whose text stands in it."""
+
+    name: str
+    text: str
+    copied_from: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One claim of the report so far, with the server's verdict on it."""
+
+    statement: str
+    icon: str
+    verdict: str
+    detail: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing the server looked up just now."""
+
+    ok: bool
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Everything on the approval page, read in one moment `now`."""
+
+    approval: Approval
+    now: datetime
+    may_vote: Verdict
+    voters: list[User]
+    votes: list[Vote]
+    arguments: list[Argument]
+    facts: list[Fact]
+    against: Fact | None
+    checks: list[Check]
+    similar_tickets: list[Ticket]
+    past: list[Approval]
+
+    @property
+    def phase(self) -> str:
+        """What the page is now: open, expired, changed, or the request's own end in lower case."""
+        if self.approval.state != ApprovalState.PENDING:
+            return str(self.approval.state).lower()
+        if self.approval.is_expired(self.now):
+            return "expired"
+        return "open" if is_bound(self.approval) else "changed"
+
+    @property
+    def seconds_left(self) -> int:
+        return max(0, int((self.approval.expires_at - self.now).total_seconds()))
+
+    @property
+    def approvals(self) -> int:
+        return sum(vote.approve for vote in self.votes)
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.approval.required - self.approvals)
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the page would: what an open page compares to know that it is out of date."""
+        call, run = self.approval.call, self.approval.run
+        return f"{self.phase}.{len(self.votes)}.{call.status}.{run.state}.{len(self.similar_tickets)}"
+
+
+def review_of(approval: Approval, user: User, now: datetime) -> Review:
+    """Costs about ten queries, whatever the request."""
+    claims = list(_claims(approval.run.report, approval.run.hypotheses))
+    tickets = _similar_tickets(approval)
+    against = [claim for claim in claims if claim.get("role") == "against" and _holds(claim)]
+    return Review(
+        approval=approval, now=now, may_vote=may(user, "vote", approval), voters=possible_voters(approval),
+        votes=list(approval.votes.select_related("user").order_by("at")), arguments=arguments_of(approval, claims),
+        facts=strongest(claims), against=_fact(against[0]) if against else None,
+        checks=[_similar(tickets, approval), _made_before(approval), _still_there(approval), _unchanged(approval)],
+        similar_tickets=tickets, past=_past_decisions(approval, user),
+    )  # fmt: skip
+
+
+def is_bound(approval: Approval) -> bool:
+    """Whether the stored call is still the very bytes that the request shows and hashes."""
+    return digest(approval.args_canonical) == approval.args_sha256 == digest(canonical(approval.call.args))
+
+
+def effect_words(approval: Approval) -> str:
+    """The button's words, from the preview's sentence: "Create a ticket in …" → "Create the ticket"."""
+    words = str(approval.preview.get("sentence", "")).strip().rstrip(".")
+    for end in (" in ", " on ", " at "):
+        words = words.partition(end)[0]
+    words = words.replace(" a ", " the ", 1).replace(" an ", " the ", 1)
+    return words if 3 <= len(words) <= 48 else f"Run {approval.tool}"
+
+
+def arguments_of(approval: Approval, claims: Iterable[dict[str, Any]] = ()) -> list[Argument]:
+    """Every argument in full, read from the canonical bytes that will run."""
+    quotes = [(claim["evidence"], claim["quote"]) for claim in claims if len(claim.get("quote", "")) >= COPIED_MIN]
+    shown = []
+    for name, value in json.loads(approval.args_canonical).items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+        copied = sorted({evidence for evidence, quote in quotes if quote in text})
+        shown.append(Argument(name, text, copied))
+    return shown
+
+
+def strongest(claims: Iterable[dict[str, Any]], count: int = 3) -> list[Fact]:
+    """The facts that carry the cause: verified ones first, those of the mechanism before those of the symptom."""
+    facts = [claim for claim in claims if claim.get("role") != "against" and _holds(claim)]
+    return [_fact(claim) for claim in sorted(facts, key=_weight)[:count]]
+
+
+def _weight(claim: dict[str, Any]) -> tuple[bool, int]:
+    role = claim.get("role", "")
+    return claim["verdict"] == "inference", ROLES.index(role) if role in ROLES else len(ROLES)
+
+
+def _holds(claim: dict[str, Any]) -> bool:
+    return claim.get("verdict") in VERDICTS and claim["verdict"] != "not_in_evidence"
+
+
+def _fact(claim: dict[str, Any]) -> Fact:
+    icon, words = VERDICTS[claim["verdict"]]
+    return Fact(claim.get("statement", ""), icon, words, claim.get("detail", ""), claim.get("evidence", ""))
+
+
+def _claims(report: dict[str, Any] | None, hypotheses: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Claims of the report so far, then facts of the hypotheses that it does not hold yet."""
+    seen: set[str] = set()
+    facts = [fact for hypothesis in hypotheses for fact in hypothesis.get("facts", [])]
+    for claim in [*(report or {}).get("claims", []), *facts]:
+        if claim.get("statement") not in seen:
+            seen.add(claim.get("statement", ""))
+            yield claim
+
+
+def _similar_tickets(approval: Approval) -> list[Ticket]:
+    """Open tickets of the same team for the same service."""
+    service = approval.call.args.get("service") or approval.run.service
+    if not service:
+        return []
+    tickets = Ticket.objects.filter(run__team_id=approval.run.team_id, service=service, state=Ticket.State.OPEN)
+    return list(tickets.exclude(call_id=approval.call_id)[:5])
+
+
+def _similar(tickets: list[Ticket], approval: Approval) -> Check:
+    service = approval.call.args.get("service") or approval.run.service or "this service"
+    if not tickets:
+        return Check(True, f"No ticket for {service} is open.")
+    names = ", ".join(ticket.name for ticket in tickets)
+    return Check(False, f"Already open for {service}: {names}. See whether one of them is about this.")
+
+
+def _made_before(approval: Approval) -> Check:
+    earlier = (
+        ToolCall.objects.filter(
+            run__team_id=approval.run.team_id, tool=approval.tool, args_sha256=approval.args_sha256, status__in=HAPPENED
+        )
+        .exclude(pk=approval.call_id)
+        .order_by("-id")
+        .first()
+    )
+    if earlier is None:
+        return Check(True, "This very call was never made before.")
+    return Check(False, f"This very call was made before, in run {earlier.run_id}.")
+
+
+def _still_there(approval: Approval) -> Check:
+    run, call = approval.run, approval.call
+    if run.state == RunState.NEEDS_APPROVAL and call.plan_seq == run.plan_seq:
+        return Check(True, f"Run {run.pk} still waits at the step that asked.")
+    if call.status in HAPPENED or approval.state != ApprovalState.PENDING:
+        return Check(True, f"Run {run.pk} has gone on since the decision.")
+    return Check(False, f"Run {run.pk} no longer waits for this: it is {RunState(run.state).label.lower()}.")
+
+
+def _unchanged(approval: Approval) -> Check:
+    if is_bound(approval):
+        return Check(True, "The stored call is byte for byte the one shown here.")
+    return Check(False, "The stored call is no longer the one shown here. It cannot be approved.")
+
+
+def _past_decisions(approval: Approval, user: User) -> list[Approval]:
+    decided = Approval.objects.visible_to(user).filter(tool=approval.tool).exclude(decided_at=None)
+    return list(decided.exclude(pk=approval.pk).select_related("run").order_by("-decided_at")[:3])
