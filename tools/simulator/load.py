@@ -58,7 +58,7 @@ def day_curve(clock: Clock, dice: Dice) -> Series:
     peak_hour, ripple = stream.uniform(13, 17), stream.uniform(35, 70)
     minute = np.arange(clock.minutes)
     hour = clock.start.hour + (clock.start.minute + minute) / 60
-    wave = 0.2 * np.cos((hour - peak_hour) * 2 * np.pi / 24) + 0.03 * np.sin(minute * 2 * np.pi / ripple)
+    wave = 0.14 * np.cos((hour - peak_hour) * 2 * np.pi / 24) + 0.03 * np.sin(minute * 2 * np.pi / ripple)
     return np.asarray(1 + wave + wander(stream, clock.minutes, 0.012))
 
 
