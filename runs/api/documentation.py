@@ -26,6 +26,6 @@ class SwaggerView(SpectacularSwaggerSplitView):
 
     @extend_schema(exclude=True)
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().get(request, *args, **kwargs)
+        response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]
         response["Cross-Origin-Opener-Policy"] = "same-origin"  # its own is for OAuth pop-ups, which we have not
         return response

@@ -9,7 +9,7 @@ from runs.models import Approval, Run
 from runs.states import ApprovalState, Outcome, RunState
 
 
-class RunFilter(django_filters.FilterSet):
+class RunFilter(django_filters.FilterSet):  # type: ignore[misc]  # the package has no types
     state = django_filters.MultipleChoiceFilter(choices=RunState.choices, help_text="May be given more than once.")
     outcome = django_filters.MultipleChoiceFilter(choices=Outcome.choices, help_text="May be given more than once.")
     service = django_filters.CharFilter(max_length=200, help_text="The service the answer names.")
@@ -23,7 +23,7 @@ class RunFilter(django_filters.FilterSet):
         return runs.filter(started_by=value if ":" in value else f"user:{value}")
 
 
-class ApprovalFilter(django_filters.FilterSet):
+class ApprovalFilter(django_filters.FilterSet):  # type: ignore[misc]  # the package has no types
     state = django_filters.MultipleChoiceFilter(choices=ApprovalState.choices, help_text="May be given more than once.")
     run = django_filters.NumberFilter(min_value=1, max_value=2**63 - 1)
 

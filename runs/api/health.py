@@ -51,5 +51,5 @@ def _heartbeat_age_s() -> float | None:
 
 
 def _newest_renewal() -> datetime | None:
-    until = Run.objects.filter(state__in=ACTIVE).aggregate(newest=Max("lease_until"))["newest"]
+    until: datetime | None = Run.objects.filter(state__in=ACTIVE).aggregate(newest=Max("lease_until"))["newest"]
     return until and until - timedelta(seconds=settings.LEASE_S)

@@ -11,7 +11,7 @@ from rest_framework.pagination import CursorPagination
 class NewestFirst(CursorPagination):
     """Newest first by id; `next` and `previous` are whole links, `limit` sets the page's size."""
 
-    ordering = "-id"
+    ordering: str | tuple[str, ...] = "-id"
     page_size = 50
     page_size_query_param = "limit"
     max_page_size = 200

@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from django.conf import settings
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 MAX_DEPTH = 64  # json.loads recurses in C: a body of 100,000 brackets would be a 500
@@ -17,21 +16,12 @@ MAX_DEPTH = 64  # json.loads recurses in C: a body of 100,000 brackets would be 
 _TOKENS = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
-class BodyTooLarge(APIException):
-    status_code = 413
-    default_code = "body_too_large"
-
-
 class StrictJSONParser(JSONParser):
-    """JSON of at most DATA_UPLOAD_MAX_MEMORY_SIZE bytes; doubled keys, NaN and infinities are refused."""
+    """Doubled keys, NaN, infinities and deep nesting are refused. Django has capped the size: it read the body."""
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        body: bytes = stream.read(limit + 1)
-        if len(body) > limit:
-            raise BodyTooLarge(f"The body is larger than {limit:,} bytes.")
         try:
-            return parse_strictly(body.decode())
+            return parse_strictly(stream.read().decode())
         except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
             raise ParseError(f"The body is not acceptable JSON: {error}.", code="malformed_json") from None
 

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404
 from rest_framework.exceptions import APIException, ValidationError
@@ -74,6 +75,9 @@ def problem_of(error: Exception) -> Problem:
             return Problem(404, "not_found", "Nothing is here, or you may not see it.")
         case PermissionDenied():
             return Problem(403, "not_allowed", "You may not do that.")
+        case RequestDataTooBig():
+            limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+            return Problem(413, "body_too_large", f"The body is larger than {limit:,} bytes.")
         case OperationalError():
             log.error("the database does not answer: %s", error)
             words = "The database does not answer; try again shortly."

@@ -25,7 +25,7 @@ class Problem(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     code = serializers.CharField()
     detail = serializers.CharField()
-    errors = FieldErrorShape(many=True, required=False)
+    errors = FieldErrorShape(many=True, required=False)  # type: ignore[assignment]  # a field, not Serializer.errors
 
 
 WORDS = {
@@ -38,7 +38,7 @@ WORDS = {
 }
 
 
-def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
+def problems(*statuses: int) -> dict[Any, Any]:
     """The problem responses of one operation. 401 is part of all."""
     return {(status, CONTENT_TYPE): OpenApiResponse(Problem, WORDS[status]) for status in (401, *statuses)}
 

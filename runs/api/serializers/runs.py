@@ -122,7 +122,7 @@ class EvidenceRow(serializers.ModelSerializer[Evidence]):
 
 
 class EvidenceDetail(EvidenceRow):
-    data = serializers.DictField(read_only=True, help_text="What the tool returned, as stored.")
+    data = serializers.DictField(read_only=True, help_text="As stored.")  # type: ignore[assignment]  # a field
 
     class Meta(EvidenceRow.Meta):
         fields = [*EvidenceRow.Meta.fields, "data"]

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 
-class Body(serializers.Serializer):
+class Body(serializers.Serializer[Any]):
     """A request body. A misspelt field is an error that lists the right ones."""
 
     def to_internal_value(self, data: Any) -> Any:

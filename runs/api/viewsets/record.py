@@ -42,7 +42,8 @@ class RecordViewSet(Door):
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[Run]:
-        return Run.objects.visible_to(self.request.user)
+        runs: QuerySet[Run] = Run.objects.visible_to(self.request.user)
+        return runs
 
     @extend_schema(parameters=[StepsAfter], responses={200: StepPage, **problems(400, 404)})
     @action(detail=True, pagination_class=None)

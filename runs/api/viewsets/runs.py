@@ -38,7 +38,7 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Door):
     lookup_value_regex = r"\d+"
 
     def get_queryset(self) -> QuerySet[Run]:
-        runs = Run.objects.visible_to(self.request.user).select_related("team")
+        runs: QuerySet[Run] = Run.objects.visible_to(self.request.user).select_related("team")
         # The list does not show these, and a report can be a hundred times the rest of its row.
         return runs.defer("report", "hypotheses", "budget", "alert") if self.action == "list" else runs
 
