@@ -60,7 +60,7 @@ def _is_asked(change: Change, params: ListChanges) -> bool:
 
 
 def _concerns(change: Change, service: str) -> bool:
-    """Of that service; or of none that the change names, or of a provider, and the service stands in its words or files."""
+    """Of that service; or of a provider, or of no service named, and this one stands in its words or files."""
     if change.service.lower() == service:
         return True
     if change.service and change.kind != "status":
@@ -104,7 +104,8 @@ def _summary(params: ListChanges, within: Reach, found: list[Change], shown: lis
 
 TOOL = Tool(
     name="list_changes",
-    summary="List what people or providers changed before and during the incident: deploys, commits with diffs, feature flags, status-feed entries.",
+    summary="List what people or providers changed before and during the incident: deploys, commits with diffs, "
+    "feature flags, status-feed entries.",
     params=ListChanges,
     risk=Risk.READ,
     run=run,

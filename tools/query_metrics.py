@@ -174,7 +174,8 @@ def _nothing(params: QueryMetrics, within: Reach, every: list[Series], is_known:
 
 TOOL = Tool(
     name="query_metrics",
-    summary="Read metrics as series of points, by name and service (globs), aggregated to a step, with min, max, mean, median, first and last.",
+    summary="Read metrics as series of points, by name and service (globs), aggregated to a step, with min, max, mean, "
+    "median, first and last.",
     params=QueryMetrics,
     risk=Risk.READ,
     run=run,

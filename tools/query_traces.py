@@ -2,14 +2,18 @@
 
 data = {
   "traces": int, "spans": int,
-  "services": [{"service": str, "spans": int, "errors": int, "p50_ms": f, "p99_ms": f, "self_p50_ms": f, "self_p99_ms": f}, …],
+  "services": [{"service": str, "spans": int, "errors": int, "p50_ms": f, "p99_ms": f,
+                "self_p50_ms": f, "self_p99_ms": f}, …],
   "edges": [{"caller": str, "callee": str, "calls": int, "errors": int, "p50_ms": f, "p99_ms": f}, …],
-  "errors": [{"at": iso, "service": str, "name": str, "error": str, "trace_id": str, "span_id": str, "duration_ms": f}, …],
+  "errors": [{"at": iso, "service": str, "name": str, "error": str, "trace_id": str, "span_id": str,
+              "duration_ms": f, "self_ms": f, "peer": str}, …],
                                                    # deepest failing span of a trace, newest first, at most `limit`
-  "slowest": [the same shape, …],
-  "per_minute": [[iso, spans, errors], …]
+  "slowest": [the same shape, …],                  # by self time, which is where the time is spent
+  "per_minute": [[iso, spans, errors], …],         # buckets of bucket_s
+  "bucket_s": int
 }
-`edges` also holds the rows of a folder's topology.csv, with calls 0. figures: traces, spans, errors.
+`edges` also holds the rows of a folder's topology.csv, with calls 0.
+figures: traces, spans, errors, "<service> p99_ms" …, "<caller> → <callee> calls" ….
 source = "<name>:traces"
 """
 
@@ -72,16 +76,14 @@ def _is_call(caller: str, callee: str, params: QueryTraces) -> bool:
 
 
 def _data(forest: Forest, topology: list[tuple[str, str]], params: QueryTraces, within: Reach) -> dict[str, Any]:
-    edges = describe_edges(forest, topology)
+    edges = [edge for edge in describe_edges(forest, topology) if _is_shown(edge, params)]
     failing = sorted(forest.deepest_failures(), key=lambda span: -span.start_us)
     slowest = sorted(forest.spans, key=lambda span: (-forest.self_ms(span), span.start_us))
     return {
         "traces": len(forest.traces),
         "spans": len(forest.spans),
         "services": describe_services(forest),
-        "edges": [
-            edge for edge in edges if _is_call(edge["caller"], edge["callee"], params) and _touches(edge, params)
-        ],
+        "edges": edges,
         "errors": [_span(forest, span) for span in failing[: params.limit]],
         "slowest": [_span(forest, span) for span in slowest[: params.limit]],
         "per_minute": _per_minute(forest, within.bucket_s * 1_000_000),
@@ -89,9 +91,10 @@ def _data(forest: Forest, topology: list[tuple[str, str]], params: QueryTraces, 
     }
 
 
-def _touches(edge: dict[str, Any], params: QueryTraces) -> bool:
-    """An edge of the topology file is shown only beside the service that was asked for."""
-    return bool(edge["calls"]) or params.service in ("", edge["caller"], edge["callee"])
+def _is_shown(edge: dict[str, Any], params: QueryTraces) -> bool:
+    """Calls that were asked for; an edge of the topology file only beside the service that was asked for."""
+    is_near = edge["calls"] > 0 or params.service in ("", edge["caller"], edge["callee"])
+    return is_near and _is_call(edge["caller"], edge["callee"], params)
 
 
 def _span(forest: Forest, span: Span) -> dict[str, Any]:
@@ -148,7 +151,8 @@ def _summary(params: QueryTraces, within: Reach, forest: Forest, data: dict[str,
 
 TOOL = Tool(
     name="query_traces",
-    summary="Read traces: which service calls which, how long each takes by itself and with its callees, where requests fail deepest.",
+    summary="Read traces: which service calls which, how long each takes by itself and with its callees, where "
+    "requests fail deepest.",
     params=QueryTraces,
     risk=Risk.READ,
     run=run,

@@ -11,8 +11,14 @@ data = {
                                        # of the matches, at most 20, most frequent first; numbers masked as <n>, …
   "matches": [{"at": iso, "service": str, "level": str, "message": str, "where": "file:line", "fields": {…}}, …]
                                        # the newest `limit`, newest first; `message` is the line's own text, verbatim
+  "patterns": [{"signature": str, "service": str, "count": int, "delta": int | null}, …],
+                                       # rows of the folder's patterns.json that the pattern and service match: counted
+                                       # by another system, against its own baseline; without times
+  "before": int,                       # matches in the range of equal length that ends where this one starts
+  "first_at": iso | null, "last_at": iso | null,
+  "available": {"services": [str, …]}  # when nothing matched
 }
-figures: total, searched, "first" and "last" are not figures but data["first_at"], data["last_at"] (iso or null).
+figures: total, searched, before, "service <name>", "level <LEVEL>", "pattern <service> <signature>".
 source = "<name>:logs"
 """
 
@@ -135,19 +141,23 @@ def _figures(hits: LogHits, known: list[KnownPattern]) -> dict[str, float]:
 
 def _summary(params: SearchLogs, within: Reach, hits: LogHits, known: list[KnownPattern]) -> str:
     asked = _asked(params)
-    counted = (
-        f"; {len(known)} counted signatures match, largest “{known[0].signature}” {known[0].count:,}" if known else ""
-    )
+    counted = _counted(known)
     if not hits.total or hits.first_us is None or hits.last_us is None:
         return f"No line{asked} in {within.words()}, {hits.searched:,} searched; {_why_empty(params, within)}{counted}"
     newest = age((to_us(within.as_of) - hits.last_us) / 1e6)
-    before = (
-        f"; {hits.before:,} in the same time before" if within.oldest and within.oldest < within.range.since else ""
-    )
+    has_before = within.oldest is not None and within.oldest < within.range.since
+    before = f"; {hits.before:,} in the same time before" if has_before else ""
     return (
         f"{hits.total:,} of {hits.searched:,} lines match{asked} in {within.words()}, "
         f"first {within.clock_us(hits.first_us)}, newest {newest} before as-of{before}{counted}"
     )
+
+
+def _counted(known: list[KnownPattern]) -> str:
+    if not known:
+        return ""
+    largest = max(known, key=lambda pattern: pattern.count)
+    return f"; {len(known)} signatures counted elsewhere match, most often “{largest.signature}” ({largest.count:,})"
 
 
 def _asked(params: SearchLogs) -> str:
@@ -163,7 +173,8 @@ def _why_empty(params: SearchLogs, within: Reach) -> str:
 
 TOOL = Tool(
     name="search_logs",
-    summary="Search log lines with an RE2 pattern: how many match and when, of which service and level, which templates, the newest lines.",
+    summary="Search log lines with an RE2 pattern: how many match and when, of which service and level, which "
+    "templates, the newest lines.",
     params=SearchLogs,
     risk=Risk.READ,
     run=run,

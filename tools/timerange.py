@@ -67,7 +67,8 @@ def resolve(since: str, until: str, as_of: datetime, oldest: datetime | None) ->
     stop = end if stop >= as_of.replace(microsecond=0) else stop
     if start >= stop:
         raise ToolError(
-            f"The range is empty or reversed: since {iso(start)} is not before until {iso(stop)}. Swap them, or widen it."
+            f"The range is empty or reversed: since {iso(start)} is not before until {iso(stop)}. "
+            "Swap them, or widen it."
         )
     return TimeRange(start, stop)
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -55,7 +54,7 @@ def parse_spec(text: str, kind: Kind | str = "") -> SourceSpec:
 
 
 class SourceSet:
-    """The sources of one run, opened on first use and kept for the life of the process.
+    """The sources of one run, opened when they are asked.
 
     A broken source never keeps the others from answering; asked by name, it says what is wrong. The folder
     `baseline/` of a source is a source of its own, "<name>-baseline", asked only by that name.
@@ -64,8 +63,9 @@ class SourceSet:
     def __init__(self, specs: Iterable[SourceSpec]):
         self.specs = list(specs)
 
-    @cached_property
+    @property
     def opened(self) -> list[Opened]:
+        """Looked up each time: a folder may get new files while a process lives. What a file holds is kept."""
         found = [_open(spec) for spec in self.specs]
         quiet = [(one, baseline_of(one.folder)) for one in found if one.folder]
         return found + [Opened(one.spec, folder, is_baseline=True) for one, folder in quiet if folder]
@@ -106,7 +106,7 @@ class SourceSet:
         """When that alert fired: the focus of the incident window."""
         return read_time(first_of(self.alert(), ALERT_TIMES))
 
-    @cached_property
+    @property
     def _states(self) -> list[tuple[Opened, SourceState]]:
         return [(one, state) for one in self.opened for state in _states_of(one)]
 
@@ -145,13 +145,10 @@ class SourceSet:
 def _open(spec: SourceSpec) -> Opened:
     parts = urlsplit(spec.url)
     if parts.scheme != "file":
-        return Opened(
-            spec, None, f"{spec.name}: a source cannot be opened by {parts.scheme or 'no scheme'}://; known: file://"
-        )
+        return Opened(spec, None, f"{spec.name}: cannot open {parts.scheme or 'no scheme'}://; known: file://")
     if parts.netloc not in ("", "localhost"):
-        return Opened(
-            spec, None, f"{spec.name}: write file:///{parts.netloc}{parts.path}, with three slashes, for a local path"
-        )
+        path = f"file:///{parts.netloc}{parts.path}"
+        return Opened(spec, None, f"{spec.name}: a local path needs three slashes, {path}")
     try:
         return Opened(spec, open_path(spec.name, Path(unquote(parts.path))))
     except Refused as refusal:
@@ -161,6 +158,16 @@ def _open(spec: SourceSpec) -> Opened:
 def _states_of(one: Opened) -> list[SourceState]:
     if one.folder is None:
         return [SourceState(one.spec.name, one.spec.kind or "logs", None, None, None, (), one.problem)]
-    opens = {"logs": one.folder.open_logs, "metrics": one.folder.open_metrics,
-             "traces": one.folder.open_traces, "changes": one.folder.open_changes}  # fmt: skip
-    return [opens[kind]().state() for kind in KINDS if kind in one.kinds()]
+    return [_source(one.folder, kind).state() for kind in KINDS if kind in one.kinds()]
+
+
+def _source(folder: Folder, kind: Kind) -> LogSource | MetricSource | TraceSource | ChangeSource:
+    match kind:
+        case "logs":
+            return folder.open_logs()
+        case "metrics":
+            return folder.open_metrics()
+        case "traces":
+            return folder.open_traces()
+        case "changes":
+            return folder.open_changes()

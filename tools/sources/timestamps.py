@@ -54,10 +54,7 @@ def _text_us(text: str, zone: tzinfo) -> int | None:
         return _epoch_us(float(text) if "." in text else int(text))
     if len(text) < 10 or len(text) > 64:
         return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = _other_format(text)
+    moment = _iso_format(text) or _other_format(text)
     if moment is None:
         return None
     try:
@@ -66,12 +63,16 @@ def _text_us(text: str, zone: tzinfo) -> int | None:
         return None
 
 
-def _other_format(text: str) -> datetime | None:
-    bare = _ZONE_WORD.sub("", text).replace("/", "-", 2) if text[:4].isdigit() else text
+def _iso_format(text: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(bare)
+        return datetime.fromisoformat(text)
     except ValueError:
-        pass
+        return None
+
+
+def _other_format(text: str) -> datetime | None:
+    if text[:4].isdigit():
+        return _iso_format(_ZONE_WORD.sub("", text).replace("/", "-", 2))
     for form in _FORMATS:
         try:
             return datetime.strptime(text, form)

@@ -126,7 +126,7 @@ class FileChanges:
     skipped: int = 0
 
     def changes(self) -> list[Change]:
-        """Rising in time. A deploy shows the files and the diff of its commit; a commit takes the service it went to."""
+        """Rising in time. A deploy shows the files and diff of its commit; a commit takes the service it went to."""
         found: list[Change] = []
         self.notes, self.skipped = [], 0
         for file in self.files:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,8 @@ class LogFile:
 
     def __init__(self, index: LogIndex):
         self.index = index
-
-    @cached_property
-    def templates(self) -> dict[int, str]:
-        """Template by row, filled as rows are asked for: masking is the dearest part of a search."""
-        return {}
+        # By row, filled as rows are asked for: masking is the dearest part of a search.
+        self.templates: dict[int, str] = {}
 
     def search(self, query: LogQuery) -> LogHits:
         index = self.index

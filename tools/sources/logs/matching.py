@@ -1,4 +1,4 @@
-"""Which entries of an index a pattern matches: RE2 over whole blocks of the file, then only the entries that were hit."""
+"""Which entries of an index a pattern matches: RE2 over whole blocks of the file, then over the entries hit."""
 
 from __future__ import annotations
 
