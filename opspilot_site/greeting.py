@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import socket
 from pathlib import Path
 
 from django.conf import settings
@@ -29,9 +30,10 @@ def planner_words() -> str:
     return "offline analyst" + ("" if settings.ANTHROPIC_API_KEY else " (no API key set)")
 
 
-def forwarding_hint(port: int, host: str) -> str:
+def forwarding_hint(port: int) -> str:
     """What to type on one's own machine when this one is only reached by SSH."""
-    return f"Over SSH     on your machine: ssh -L {port}:127.0.0.1:{port} {host}   then open the address above"
+    forward = f"ssh -L {port}:127.0.0.1:{port} {socket.gethostname()}"
+    return f"Over SSH     on your machine: {forward}   then open the address above"
 
 
 def short(path: Path) -> str:

@@ -218,6 +218,8 @@ OPSPILOT_DRIVER = "agent.jobs.drive_run"  # what a job calls
 OPSPILOT_TOOLBOX = "tools.registry"  # describe, validate, preview
 WORKERS = env.int("OPSPILOT_WORKERS", 2)  # worker processes that `up` starts
 OVER_SSH = bool(env.str("SSH_CONNECTION", ""))  # then `up` says how to forward its port
+NO_COLOUR = bool(env.str("NO_COLOR", "")) or env.str("TERM", "") == "dumb"
+TOKEN = secret("OPSPILOT_TOKEN")  # whom the command line acts as
 
 # Sources ---------------------------------------------------------------------------------------------------------
 SOURCE_KINDS = ("logs", "metrics", "traces", "changes", "data")

@@ -9,4 +9,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include("runs.api.urls")),
     path("healthz", healthz, name="healthz"),
+    path("", include("runs.urls")),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -59,7 +58,7 @@ class Command(BaseCommand):
         if token := make_setup_link():
             self._say(f"First start  make the administrator here (works once): {address.url}/setup/{token}")
         if settings.OVER_SSH:
-            self._say(forwarding_hint(address.port, socket.gethostname()))
+            self._say(forwarding_hint(address.port))
 
     def _say(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
