@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tools.simulator.metrics import Conditions, Measured
+from tools.simulator.conditions import Conditions
+from tools.simulator.metrics import Measured
 from tools.simulator.scenario import Alert, ScenarioError
 
 
 def fire(alert: Alert, measured: Measured, now: Conditions) -> dict[str, Any]:
     """Raises ScenarioError when the metric never crosses: such a scenario has no alert to start from."""
-    series = measured.series.get((alert.role, alert.metric))
+    series = measured.get((alert.role, alert.metric))
     if series is None:
         raise ScenarioError(f"the alert watches {alert.metric!r}, which {alert.role!r} does not report")
     first = max(int(now.clock.onset_minute) - (alert.threshold is None) * 8, 0)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tools.simulator.conditions import Conditions
 from tools.simulator.load import Series
-from tools.simulator.metrics import Conditions
 from tools.simulator.scenario import Burst, Call, LogLine, SteadyErrors
 from tools.simulator.topology import Node
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.simulator.conditions import Conditions
 from tools.simulator.emissions import Emission
 from tools.simulator.load import MINUTE
-from tools.simulator.metrics import Conditions
 from tools.simulator.texts import fill, hexes
 
 Record = dict[str, Any]

@@ -2,59 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from tools.simulator.dice import Dice, Values
-from tools.simulator.faults import Strain, Strains
-from tools.simulator.load import Clock, Series, wander
-from tools.simulator.scenario import Gauge, MetricEffect, ScenarioError, SteadyErrors
-from tools.simulator.topology import Node, Topology
+from tools.simulator.conditions import Conditions
+from tools.simulator.faults import Strain
+from tools.simulator.load import Series, wander
+from tools.simulator.scenario import Gauge, MetricEffect, ScenarioError
+from tools.simulator.topology import Node
 
 TAIL = 3.3  # p99 over median of the log-normal latencies that traces and logs are drawn from
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """(role, metric) → series, in the order in which they are written."""
-
-    series: dict[tuple[str, str], Series]
-
-    def of(self, role: str, metric: str) -> Series:
-        return self.series[role, metric]
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What every part that makes telemetry needs to know."""
-
-    clock: Clock
-    topology: Topology
-    load: Series  # relative to the mean, the same for all
-    strains: Strains
-    steady: dict[str, float]  # error rate of the services that always fail a little
-    dice: Dice
-    values: Values
-
-
-def steady_rates(steady: list[SteadyErrors], values: Values) -> dict[str, float]:
-    return {part.role: values.number(part.error_rate, "steady", part.role) for part in steady}
-
-
-def quiet_error_rate(now: Conditions, node: Node) -> float:
-    return node.error_rate + now.steady.get(node.role, 0.0)
+Measured = dict[tuple[str, str], Series]  # (role, metric) → one value a minute, in the order of writing
 
 
 def measure(now: Conditions) -> Measured:
-    series: dict[tuple[str, str], Series] = {}
+    measured: Measured = {}
     for node in now.topology.callers_first():
-        series.update({(node.role, name): values for name, values in _of_node(now, node).items()})
+        measured.update({(node.role, name): series for name, series in _of_node(now, node).items()})
     for role, effect in now.strains.effects.items():
         for name in effect.metrics:
-            if (role, name) not in series:
+            if (role, name) not in measured:
                 raise ScenarioError(f"the fault moves {name!r} of {role!r}, which that service does not report")
-    return Measured(series)
+    return measured
 
 
 def _of_node(now: Conditions, node: Node) -> dict[str, Series]:
@@ -65,7 +35,7 @@ def _of_node(now: Conditions, node: Node) -> dict[str, Series]:
         node.kind.latency: _latency(now, node, strain),
         **{name: _gauge(now, node, name, gauge) for name, gauge in node.gauges.items()},
     }
-    return {name: _with_effect(now, node, name, values) for name, values in series.items() if name}
+    return {name: _with_effect(now, node, name, quiet) for name, quiet in series.items() if name}
 
 
 def _rate(now: Conditions, node: Node, strain: Strain) -> Series:
@@ -77,7 +47,7 @@ def _error_rate(now: Conditions, node: Node, strain: Strain) -> Series:
     """Counted over the minute's requests, so a quiet service shows more noise than a busy one."""
     stream = now.dice.stream("error_rate", node.role)
     requests = np.maximum(node.rps * now.load * 60, 30)
-    share = np.clip(quiet_error_rate(now, node) + strain.errors, 0, 1)
+    share = np.clip(now.quiet_error_rate(node) + strain.errors, 0, 1)
     return np.asarray(np.round(stream.binomial(requests.astype(np.int64), share) / requests.astype(np.int64), 5))
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from tools.simulator.alerts import fire
 from tools.simulator.changes import Historian, History
+from tools.simulator.conditions import Conditions, steady_rates
 from tools.simulator.dice import Dice, Values, draw_values
 from tools.simulator.emissions import all_emissions
 from tools.simulator.faults import spread
 from tools.simulator.load import Clock, build_clock, day_curve, peaks
 from tools.simulator.logs import write_logs
-from tools.simulator.metrics import Conditions, measure, steady_rates
+from tools.simulator.metrics import measure
 from tools.simulator.scenario import Scenario
 from tools.simulator.topology import Topology, build_topology
 from tools.simulator.traces import TraceWriter

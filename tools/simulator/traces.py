@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tools.simulator.conditions import Conditions
 from tools.simulator.load import MINUTE
-from tools.simulator.metrics import Conditions, quiet_error_rate
 from tools.simulator.scenario import Call
 from tools.simulator.topology import Node
 
@@ -84,7 +84,7 @@ class TraceWriter:
             if self._chance() < strain.own_errors[minute]:
                 error = self._now.strains.effects[node.role].span_error or "internal error"
                 return Outcome(own_ms + strain.own_error_ms, self._now.values.text(error))
-        if self._chance() < quiet_error_rate(self._now, node):
+        if self._chance() < self._now.quiet_error_rate(node):
             return Outcome(own_ms, QUIET_ERRORS[int(self._chance() * len(QUIET_ERRORS))])
         return self._call_all(node, start, own_ms, span)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.simulator.changes import History
-from tools.simulator.metrics import Conditions, Measured
+from tools.simulator.conditions import Conditions
+from tools.simulator.metrics import Measured
 
 COMPACT = json.JSONEncoder(separators=(", ", ": "), ensure_ascii=False)
 
@@ -71,8 +72,8 @@ def _changes(context: Path) -> int:
 
 def _metric_rows(now: Conditions, measured: Measured) -> list[str]:
     """Minute by minute, as an exporter would have written them."""
-    heads = [f"{now.topology.name(role)},{metric}" for role, metric in measured.series]
-    columns = [values[:-1].tolist() for values in measured.series.values()]
+    heads = [f"{now.topology.name(role)},{metric}" for role, metric in measured]
+    columns = [values[:-1].tolist() for values in measured.values()]
     return [
         f"{stamp},{head},{value:g}"
         for stamp, row in zip(now.clock.ends(), zip(*columns, strict=True), strict=True)
