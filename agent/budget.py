@@ -78,4 +78,4 @@ def backoff_s(attempt: int, retry_after_s: float | None) -> float:
     if retry_after_s is not None:
         return min(max(retry_after_s, 1.0), LONGEST_WAIT_S)
     ceiling = min(FIRST_WAIT_S * 2**attempt, LONGEST_WAIT_S)
-    return ceiling * random.uniform(0.5, 1.0)  # noqa: S311  jitter, not a secret
+    return float(ceiling * random.uniform(0.5, 1.0))  # noqa: S311  jitter, not a secret

@@ -36,12 +36,13 @@ class Exhibit:
 class EvidenceRow(Protocol):
     """What is read of a runs.models.Evidence."""
 
-    name: str
     status: str
     figures: Mapping[str, float]
     source: str
     freshness: datetime | None
 
+    @property
+    def name(self) -> str: ...
     @property
     def data(self) -> Mapping[str, Any]: ...
 
@@ -232,7 +233,7 @@ def _cause_rules(
     measured = any(fact.verdict == "number_matches" for fact in facts)
     return [
         (len(sources) >= 2, f"{len(sources)} sources agree", "only one source shows it"),
-        (bool(roles & {"mechanism", "change"}), "the mechanism or the change was seen", "neither mechanism nor change was seen"),
+        (bool(roles & {"mechanism", "change"}), "mechanism or change was seen", "neither mechanism nor change seen"),
         (refuted, "an alternative was ruled out", "no alternative was ruled out"),
         (not against, "nothing speaks against it", f"{len(against)} fact(s) speak against it"),
         (measured, "at least one fact is a measured number", "it rests on text from outside alone"),

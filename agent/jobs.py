@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def drive_run(run_id: int) -> None:
-    """Drive one run until it waits, ends, or others have waited long enough. Idempotent: without the lease it returns."""
+    """Drive one run until it waits, ends, or others waited long enough. Idempotent: without the lease it returns."""
     lease = claim_run(run_id, f"{os.uname().nodename}:{os.getpid()}:{uuid.uuid4().hex[:8]}")
     if lease is None:
         return

@@ -34,7 +34,7 @@ MAX_ATTEMPTS = 8  # of one model call before the run fails
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What a drive needs besides the run: who thinks, who acts, who hears of deadlines and streamed text, when to stop."""
+    """What a drive needs besides the run: who thinks, who acts, who hears of deadlines and text, when to stop."""
 
     planner: Planner
     host: ToolHost
@@ -44,7 +44,7 @@ class Outfit:
 
 
 def drive(run: Run, lease: Lease, outfit: Outfit) -> None:
-    """Move the run until it waits or ends, or the lease is somebody else's. Safe to repeat: it goes on from the rows."""
+    """Move the run until it waits or ends, or the lease is somebody else's. Safe to repeat: rows tell where it is."""
     story = Story()
     while run.is_active and not run.is_held(timezone.now()) and not outfit.should_stop():
         try:

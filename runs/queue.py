@@ -61,7 +61,7 @@ class RunWorker(SimpleWorker):
 
     def request_stop(self, signum: Any, frame: Any) -> None:
         _stopping.set()
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 _stopping = threading.Event()

@@ -52,9 +52,9 @@ def redact(text: str) -> str:
 
 
 def _replaced(match: Any, name: str, group: int) -> str:
-    whole, start = match.group(0), match.start(0)
+    whole, start = str(match.group(0)), match.start(0)
     if whole[match.start(group) - start :].startswith("«secret:"):
-        return str(whole)
+        return whole
     return whole[: match.start(group) - start] + f"«secret:{name}»" + whole[match.end(group) - start :]
 
 

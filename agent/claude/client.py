@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import anthropic
@@ -23,9 +24,14 @@ class ClaudeClient:
 
     def __init__(self, settings: ClaudeSettings):
         self.settings = settings
+
+    @cached_property
+    def _sdk(self) -> anthropic.Anthropic:
+        """Made at the first call, inside its `try`: a base URL that cannot be parsed is a fault like any other."""
+        settings = self.settings
         transport = _BoundedTransport(settings.timeout_s, proxy=settings.proxy or None)
         timeout = httpx2.Timeout(settings.stall_s, connect=min(10.0, settings.stall_s))
-        self._sdk = anthropic.Anthropic(
+        return anthropic.Anthropic(
             api_key=settings.api_key,
             base_url=settings.base_url or ANTHROPIC,  # never None: the SDK would read the environment
             max_retries=0,

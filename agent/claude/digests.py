@@ -107,7 +107,7 @@ def _telling(matches: Sequence[Data]) -> list[Data]:
 def _metrics(returned: Returned, data: Data) -> Iterator[str]:
     series = sorted(data.get("series") or [], key=_movement, reverse=True)
     for one in series[:8]:
-        stats = ", ".join(f"{name} {_number(value)}" for name, value in one.get("stats", {}).items())
+        stats = ", ".join(f"{name} {value}" for name, value in one.get("stats", {}).items())
         yield f"series “{one['id']}” {one.get('unit', '')}: {stats}"
         yield f"  course: {_course(one.get('points') or [])}"
     if len(series) > 8:
@@ -162,7 +162,7 @@ DIGESTS: dict[str, Callable[[Returned, Data], Iterator[str]]] = {
 
 def _figures(figures: dict[str, float], most: int) -> Iterator[str]:
     if figures:
-        yield "figures: " + ", ".join(f"{name} = {_number(value)}" for name, value in islice(figures.items(), most))
+        yield "figures: " + ", ".join(f"{name} = {value}" for name, value in islice(figures.items(), most))
 
 
 def _counts(name: str, counts: Data | None) -> Iterator[str]:
@@ -181,6 +181,7 @@ def _course(points: Sequence[Sequence[Any]]) -> str:
 
 
 def _number(value: Any) -> str:
+    """Short, for the course of things. What can be cited is written out in full instead."""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -23,6 +23,7 @@ SDK_ERRORS = (
     TypeError,
     RecursionError,  # JSON nested thousands deep
 )
+NOT_ASKABLE = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, UnicodeEncodeError)
 TEMPORARY_STATUSES = {408, 409, 425, 429, 499}
 TEMPORARY_TYPES = {"overloaded_error", "rate_limit_error", "api_error", "timeout_error"}
 OVERLOADED_STATUSES = {503, 529}
@@ -40,13 +41,15 @@ def as_fault(error: Exception) -> PlannerFault:
         return Unusable("The model's address answered something that is not a message.")
     if isinstance(error, anthropic.APIStatusError):
         return _status_fault(error)
+    if isinstance(error, NOT_ASKABLE) or isinstance(error.__cause__, NOT_ASKABLE):
+        return Misconfigured("The model cannot be asked: its base URL or key is not one that can be sent.")
     if isinstance(error, anthropic.APITimeoutError | httpx2.TimeoutException):
         return Temporary("The model did not answer in time.")
     if isinstance(error, anthropic.APIConnectionError | httpx2.TransportError | httpx2.StreamError):
         return Temporary(f"The connection to the model failed ({type(error).__name__}).")
     if isinstance(error, json.JSONDecodeError):
         return Temporary("The model's answer broke off: its JSON is not complete.")
-    if isinstance(error, TypeError | httpx2.InvalidURL | anthropic.CredentialsError):
+    if isinstance(error, TypeError | anthropic.CredentialsError):
         return Misconfigured(f"The model cannot be asked with these settings: {str(error)[:300]}")
     return Unusable(f"The model's answer could not be read ({type(error).__name__}).")
 

@@ -103,10 +103,7 @@ def _asked_again(body: dict[str, Any], answer: Answer) -> dict[str, Any]:
     if answer.stop_reason == "max_tokens":
         return body | {"max_tokens": max(body["max_tokens"], min(2 * body["max_tokens"], MAX_TOKENS_CEILING))}
     messages = list(body["messages"])
-    if answer.stop_reason == "pause_turn":
-        messages.append({"role": "assistant", "content": answer.content})
-    else:
-        say(messages, NUDGE)
+    say(messages, NUDGE)
     return body | {"messages": messages}
 
 

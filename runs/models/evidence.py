@@ -13,7 +13,7 @@ from runs.models.run import Run
 
 
 class Evidence(models.Model):
-    """The bytes that claims are checked against. `body` is canonical JSON, zlib-compressed; `sha256` is of that JSON."""
+    """The bytes that claims are checked against: `body` is canonical JSON under zlib, `sha256` is of that JSON."""
 
     run = models.ForeignKey(Run, models.PROTECT, related_name="evidence")
     number = models.PositiveIntegerField()

@@ -35,11 +35,11 @@ class Step(models.Model):
         constraints = [models.UniqueConstraint(fields=["run", "seq"], name="one_step_a_seq")]
         indexes = [models.Index(fields=["-recorded_at", "-id"])]
 
+    def __str__(self) -> str:
+        return f"{self.run_id}.{self.seq} {self.name}"
+
     @property
     def payload(self) -> dict[str, Any]:
         """The payload; {} once it has expired."""
         loaded: dict[str, Any] = json.loads(self.body) if self.body else {}
         return loaded
-
-    def __str__(self) -> str:
-        return f"{self.run_id}.{self.seq} {self.name}"

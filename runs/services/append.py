@@ -24,7 +24,7 @@ from runs.states import RunState, StepKind
 
 
 class Overtaken(Exception):
-    """The row moved under us: another append, a lost lease, a cancel. Re-read; go on only if the epoch is still ours."""
+    """The row moved under us: another append, a lost lease, a cancel. Re-read; go on only with your own epoch."""
 
 
 class NotAllowed(Exception):

@@ -34,11 +34,14 @@ T = TypeVar("T")
 TRIES = 20  # notes and votes that may slip in between before something is wrong
 
 
-def _insisting(verb: Callable[Concatenate[Run, Lease, P], T]) -> Callable[Concatenate[Run, Lease, P], T]:
+Verb = Callable[Concatenate[Run, Lease, P], T]
+
+
+def _insisting(verb: Verb[P, T]) -> Verb[P, T]:
     """For what has already happened: if somebody else took the next seq, re-read and write it after theirs."""
 
     @wraps(verb)
-    def insist(run: Run, lease: Lease, *args: P.args, **kwargs: P.kwargs) -> T:
+    def insist(run: Run, lease: Lease, /, *args: P.args, **kwargs: P.kwargs) -> T:
         for _ in range(TRIES):
             try:
                 with transaction.atomic():
@@ -124,8 +127,9 @@ def choose_tools(
 ) -> Step:
     """PLAN → EXECUTE_TOOL, with one ToolCall a request. Calls that cannot run end at once, with their reason."""
     requests = [
-        {"id": c.request_id, "tool": c.tool, "args": dict(c.args), "risk": c.risk, "effect": c.ruling.effect, "rule": c.ruling.name}
-        for c in calls
+        {"id": call.request_id, "tool": call.tool, "args": dict(call.args), "risk": call.risk,
+         "effect": call.ruling.effect, "rule": call.ruling.name}
+        for call in calls
     ]  # fmt: skip
     plan_seq = run.n_steps + 1
     step = _advance(
@@ -148,7 +152,8 @@ def _new_call(run: Run, plan_seq: int, index: int, call: PlannedCall) -> ToolCal
         status, summary = CallStatus.REFUSED, f"Refused by policy: {call.ruling.name}."
     return ToolCall(
         run=run, plan_seq=plan_seq, index=index, request_id=call.request_id[:120], tool=call.tool[:80], args=args,
-        args_sha256=digest(text), risk=call.risk, effect=call.ruling.effect, rule=call.ruling.name, status=status, summary=summary[:1_000],
+        args_sha256=digest(text), risk=call.risk, effect=call.ruling.effect, rule=call.ruling.name, status=status,
+        summary=summary[:1_000],
         key=digest(f"{run.pk}\n{plan_seq}\n{index}\n{call.tool}\n{text}"),
     )  # fmt: skip
 

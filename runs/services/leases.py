@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db.models import F, Q
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from runs.models import Run
@@ -55,6 +56,5 @@ def release_lease(lease: Lease) -> None:
     Run.objects.filter(pk=lease.run_id, lease_epoch=lease.epoch).update(lease_until=None, lease_owner="")
 
 
-def _until() -> Now:
-    until: Now = Now() + timedelta(seconds=settings.LEASE_S)
-    return until
+def _until() -> Combinable:
+    return Now() + timedelta(seconds=settings.LEASE_S)

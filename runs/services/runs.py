@@ -95,9 +95,10 @@ def _checked_goal(goal: str) -> str:
 def _earlier(wanted: Run) -> Run | None:
     if wanted.idempotency_key is None:
         return None
-    return Run.objects.filter(
+    earlier: Run | None = Run.objects.filter(
         team=wanted.team, started_by=wanted.started_by, idempotency_key=wanted.idempotency_key
     ).first()
+    return earlier
 
 
 def _same(earlier: Run, wanted: Run) -> Run:

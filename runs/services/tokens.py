@@ -30,7 +30,7 @@ def issue_token(user: User, name: str, days: int = MAX_DAYS) -> tuple[ApiToken, 
 
 
 def find_user(plain: str) -> User | None:
-    """The active user of a valid token; None for one that is unknown, expired or revoked. Notes the use once a minute."""
+    """The active user of a valid token; None for one that is unknown, expired or revoked. Notes its use."""
     parts = plain.split("_", 2)
     if len(parts) != 3 or parts[0] != "ops":
         return None

@@ -1,0 +1,274 @@
+"""What moved, since when, and which service leads: the first judgement of a case, before any hypothesis."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import re2
+
+from agent.analyst.casefile import Casefile, ChangeRecord, Failure, LineKind, Track, alert_text, moment
+from agent.analyst.vocabulary import SYMPTOMS, Signal, is_worse, kind_of, says_call_failed
+from tools.analysis.anomalies import Departure, find_departure
+from tools.analysis.callgraph import CallGraph, rank
+
+STRONG_Z = 12.0
+MIN_RATIO = 1.15
+NEW_AFTER_SHARE = 0.2  # lines first seen in the first fifth of the range may only be rare
+FEW_LINES = 3
+LULL = timedelta(minutes=20)  # a departure that ended this long before the symptom is another story
+_WEIGHT: dict[Signal, float] = {
+    "error": 1.0, "availability": 1.0, "efficiency": 0.9, "saturation": 0.9, "latency": 0.8, "other": 0.5, "traffic": 0.3,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A series that left its normal range."""
+
+    track: Track
+    departure: Departure
+    kind: Signal
+
+    @property
+    def service(self) -> str:
+        return self.track.service
+
+    @property
+    def onset(self) -> datetime:
+        return self.track.at(self.departure.onset)
+
+    @property
+    def is_strong(self) -> bool:
+        return self.departure.z >= STRONG_Z and self.departure.ratio >= 1.3
+
+    @property
+    def strength(self) -> float:
+        """0 to about 1: how far out, tempered by how much that is in practice."""
+        far = min(1.0, math.log10(max(self.departure.z, 1.0)) / 2)
+        much = min(1.0, 0.2 + (self.departure.ratio - 1))
+        relief = 0.3 if self.departure.direction == "down" and self.kind in ("saturation", "traffic", "other") else 1.0
+        return far * much * _WEIGHT[self.kind] * relief
+
+
+@dataclass(frozen=True, slots=True)
+class Outbreak:
+    """Lines that were not there before."""
+
+    kind: LineKind
+    mentions: tuple[str, ...]  # other services its text names
+
+    @property
+    def service(self) -> str:
+        return self.kind.service
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the service speaks of its own trouble rather than of another's."""
+        return not self.mentions
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    moved: tuple[Moved, ...]  # by onset
+    outbreaks: tuple[Outbreak, ...]  # most frequent first
+    onset: datetime | None  # of the first sign that belongs to the fault
+    ranked: tuple[tuple[str, float], ...]  # services with their share of the blame
+    graph: CallGraph
+    failures: tuple[Failure, ...]
+    past: tuple[Outbreak, ...] = ()  # bursts that were over before anything else moved, or that nothing ties to it
+
+    @property
+    def leader(self) -> str:
+        return self.ranked[0][0] if self.ranked else ""
+
+    @property
+    def services(self) -> list[str]:
+        return [name for name, _ in self.ranked]
+
+    def moved_of(self, service: str) -> list[Moved]:
+        return sorted((one for one in self.moved if one.service == service), key=lambda one: -one.strength)
+
+    def outbreaks_of(self, service: str) -> list[Outbreak]:
+        return [one for one in self.outbreaks if one.service == service]
+
+    @property
+    def is_quiet(self) -> bool:
+        """Nothing that a user could feel has departed, and no new error is written."""
+        return self.onset is None
+
+
+def triage(case: Casefile) -> Triage:
+    moved = _moved(case)
+    outbreaks = _outbreaks(case)
+    symptoms = [one for one in moved if one.kind in SYMPTOMS or one.is_strong]
+    starts = [one.onset for one in symptoms] + [one.kind.first_at for one in outbreaks]
+    if not starts:
+        return Triage((), (), None, (), case.graph, ())
+    focus = case.transcript.focus or max(starts)
+    moved = [one for one in moved if _still_felt(one, focus)]
+    felt = min((one.onset for one in moved if one.is_strong), default=focus)
+    past = [one for one in outbreaks if one.kind.last_at < felt or _stands_alone(one, outbreaks, moved, case.graph)]
+    outbreaks = [one for one in outbreaks if one not in past]
+    graph = _with_mentions(case.graph, outbreaks, moved)
+    failures = tuple(one for one in case.failures if one.at >= min(starts) - timedelta(minutes=2))
+    ranked = _rank(moved, outbreaks, failures, graph)
+    onset = _first_sign(moved, outbreaks)
+    if onset is None:
+        return Triage((), (), None, (), graph, ())
+    return Triage(tuple(moved), tuple(outbreaks), onset, tuple(ranked), graph, failures, tuple(past))
+
+
+def _stands_alone(one: Outbreak, outbreaks: Sequence[Outbreak], moved: Sequence[Moved], graph: CallGraph) -> bool:
+    """Whether its service shows nothing else and no call or complaint ties it to a service that does."""
+    troubled = {other.service for other in moved if other.is_strong} | {other.service for other in outbreaks if other.mentions}
+    if not graph.callees or one.service in troubled or not troubled:
+        return False
+    tied = graph.below(one.service) | graph.above(one.service) | set(one.mentions)
+    named = any(one.service in other.mentions for other in outbreaks)
+    return not (tied & troubled) and not named
+
+
+def best_tracks(case: Casefile) -> list[Track]:
+    """Each series once, at its finest step."""
+    best: dict[str, Track] = {}
+    for track in case.tracks:
+        kept = best.get(track.id)
+        if kept is None or (track.step_s, -len(track.times)) < (kept.step_s, -len(kept.times)):
+            best[track.id] = track
+    return list(best.values())
+
+
+def _moved(case: Casefile) -> list[Moved]:
+    found = []
+    for track in best_tracks(case):
+        departure = find_departure(track.values)
+        if departure is None or departure.ratio < MIN_RATIO or not is_worse(track.name, departure.direction):
+            continue
+        found.append(Moved(track, departure, kind_of(track.name)))
+    return sorted(found, key=lambda one: (one.onset, -one.strength))
+
+
+def _still_felt(one: Moved, focus: datetime) -> bool:
+    last = one.track.at(one.departure.last)
+    return last >= focus - LULL and (one.strength >= 0.15 or one.is_strong)
+
+
+def _outbreaks(case: Casefile) -> list[Outbreak]:
+    """Kinds of lines first seen well after the start of what was read, in the widest result that holds them."""
+    began, end = case.began, case.as_of
+    threshold = began + NEW_AFTER_SHARE * (end - began)
+    earliest: dict[tuple[str, str], LineKind] = {}
+    for kind in case.lines:
+        key = (kind.service, kind.template)
+        kept = earliest.get(key)
+        if kept is None or (kind.first_at, -kind.count) < (kept.first_at, -kept.count):
+            earliest[key] = kind
+    new = [kind for kind in earliest.values() if kind.first_at > threshold and _matters(case, kind)]
+    found = [Outbreak(kind, _mentions(kind, case.services)) for kind in new]
+    return sorted(found, key=lambda one: (-one.kind.count, one.kind.first_at, one.kind.template))
+
+
+def _matters(case: Casefile, kind: LineKind) -> bool:
+    """Lines of a plain search of the whole range must be warnings or worse; rare ones do not make an outbreak."""
+    row = next(row for row in case.results if row.evidence == kind.evidence)
+    is_alarming = str(row.query.get("level") or row.args.get("level") or "") in ("WARN", "ERROR", "FATAL")
+    return is_alarming and kind.count >= FEW_LINES
+
+
+def _mentions(kind: LineKind, services: Sequence[str]) -> tuple[str, ...]:
+    text = f"{kind.template} {kind.example}"
+    return tuple(name for name in services if name != kind.service and len(name) > 2 and names_in(text, name))
+
+
+def names_in(text: str, name: str) -> bool:
+    """Whether the text holds the name as a word of its own."""
+    pattern = rf"(?i)(^|[^\w-]){re2.escape(name)}($|[^\w-])"
+    return re2.search(pattern, text) is not None
+
+
+def _with_mentions(graph: CallGraph, outbreaks: Iterable[Outbreak], moved: Sequence[Moved]) -> CallGraph:
+    """Calls, plus who complains of whom; a call that only loads its callee with more traffic is turned round."""
+    edges = {(caller, callee) for caller, callees in graph.callees.items() for callee in callees}
+    for one in outbreaks:
+        if says_call_failed(one.kind.example) or len(one.mentions) == 1:
+            edges |= {(one.service, name) for name in one.mentions}
+    flooded = {one.service: one for one in moved if one.kind == "traffic" and one.departure.direction == "up"}
+    first = {name: min(one.onset for one in moved if one.service == name) for name in {one.service for one in moved}}
+    turned = {
+        (caller, callee)
+        for caller, callee in edges
+        if callee in flooded and caller not in flooded and caller in first and first[caller] <= flooded[callee].onset
+    }
+    return CallGraph.of((edges - turned) | {(callee, caller) for caller, callee in turned})
+
+
+def _rank(
+    moved: Sequence[Moved], outbreaks: Sequence[Outbreak], failures: Sequence[Failure], graph: CallGraph
+) -> list[tuple[str, float]]:
+    starts = _starts(moved, outbreaks)
+    if not starts:
+        return []
+    own = _own_scores(moved, outbreaks, failures)
+    earliest = min(starts.values())
+    for name in own:
+        own[name] *= 0.4 + 0.6 * math.exp(-_minutes(earliest, starts[name]) / 15)
+    voiced = {one.service for one in outbreaks if one.is_own and not says_call_failed(one.kind.example)}
+    follows = {
+        (caller, callee): math.exp(-max(0.0, _minutes(starts[caller], starts[callee]) - 2) / 5)
+        for caller, callees in graph.callees.items() if caller in starts
+        for callee in callees if callee in starts
+    }  # fmt: skip
+    return rank(own, graph, keeps={name: 3.0 for name in voiced}, follows=follows)
+
+
+def _starts(moved: Sequence[Moved], outbreaks: Sequence[Outbreak]) -> dict[str, datetime]:
+    """When each service first showed anything."""
+    starts: dict[str, datetime] = {}
+    for service, at in [(one.service, one.onset) for one in moved] + [(one.service, one.kind.first_at) for one in outbreaks]:
+        starts[service] = min(starts.get(service, at), at)
+    return starts
+
+
+def _own_scores(moved: Sequence[Moved], outbreaks: Sequence[Outbreak], failures: Sequence[Failure]) -> dict[str, float]:
+    """How anomalous each service is by itself: its strongest series count most, its own words more than complaints."""
+    own: dict[str, float] = defaultdict(float)
+    for one in sorted(moved, key=lambda one: -one.strength):
+        own[one.service] += one.strength * (1.0 if own[one.service] == 0 else 0.3)
+    for outbreak in outbreaks:
+        own[outbreak.service] += min(1.0, math.log10(outbreak.kind.count + 1) / 3) * (0.6 if outbreak.is_own else 0.1)
+    for name, count in _deepest(failures).items():
+        if name in own:
+            own[name] += min(0.6, 0.1 * count)
+    return own
+
+
+def _minutes(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds() / 60
+
+
+def _deepest(failures: Sequence[Failure]) -> dict[str, int]:
+    counts: dict[str, int] = defaultdict(int)
+    for failure in failures:
+        counts[failure.service] += 1
+    return counts
+
+
+def _first_sign(moved: Sequence[Moved], outbreaks: Sequence[Outbreak]) -> datetime | None:
+    """The earliest strong departure or own outbreak; weak drifts do not set the clock."""
+    starts = [one.onset for one in moved if one.is_strong] or [one.onset for one in moved if one.kind in SYMPTOMS]
+    starts += [one.kind.first_at for one in outbreaks if one.kind.count >= 2 * FEW_LINES]
+    return min(starts, default=None)
+
+
+def alert_track(case: Casefile) -> Track | None:
+    """The series that the alert watches."""
+    alert = case.transcript.alert
+    service, metric = alert_text(alert, "service"), alert_text(alert, "metric")
+    return next((track for track in best_tracks(case) if track.service == service and track.name == metric), None)
+
+
+__all__ = ["ChangeRecord", "Moved", "Outbreak", "Triage", "alert_track", "best_tracks", "moment", "names_in", "triage"]

@@ -1,0 +1,1 @@
+"""A stand-in of the Messages API for development and tests: strict about requests, scripted answers, no model."""

@@ -1,0 +1,109 @@
+"""What of a result reaches the prompt: within its budget, spelled as stored, between marks that nothing can forge."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from agent.claude.digests import DigestMemory, digest
+from agent.claude.fence import Fence
+from agent.planner import Returned
+from tests.agent.claude.cases import a_transcript, log_data, returned
+
+FENCE = Fence(b"secret", a_transcript())
+
+
+def test_a_log_digest_holds_counts_course_templates_and_lines_verbatim() -> None:
+    text = digest(returned("t", "E3", freshness=datetime(2026, 5, 4, tzinfo=UTC)), FENCE, 2_400)
+    head, body = text.split("\n", 1)
+    assert head == "E3 · search_logs · success · source shop:logs · newest row 2026-05-04T00:00:00+00:00"
+    assert "total = 1912" in body and "services: orders 1900, payments 12" in body
+    assert "2026-05-04T10:59:00+00:00 59" in body  # the peak of the course
+    assert "template ×1900 orders" in body
+    assert "line 2026-05-04T11:59:00+00:00 orders0 ERROR: pool exhausted after 30000 ms" in body
+
+
+@pytest.mark.parametrize("budget", [200, 1_000, 2_400])
+@pytest.mark.parametrize(
+    "data", [log_data(200, "x" * 10_000), {}, {"matches": [], "templates": []}, log_data(1, "tab\tNUL\0\ud800")]
+)
+def test_a_digest_keeps_its_budget_and_can_be_sent(data: dict[str, Any], budget: int) -> None:
+    result = returned("t", "E1", data=data, summary="s" * 5_000)
+    text = digest(result, FENCE, budget)
+    assert len(text) < budget + 300
+    text.encode()
+    assert "\0" not in text
+
+
+def test_what_was_left_out_is_said() -> None:
+    assert digest(returned("t", "E1", data=log_data(200, "x" * 10_000)), FENCE, 500).endswith("pattern or service.")
+    assert "More:" not in digest(returned("t", "E1", data={}, figures={}), FENCE, 2_400)
+
+
+def test_the_series_that_moved_most_comes_first_with_its_exact_figures() -> None:
+    calm = _series("orders cpu", [0.5, 0.5, 0.51])
+    wild = _series("orders db_pool_active", [2.0, 2.0, 41.123456789])
+    result = _of("query_metrics", {"series": [calm, wild], "step_s": 60})
+    text = digest(result, FENCE, 2_400)
+    assert text.index("db_pool_active") < text.index("cpu")
+    assert "max 41.123456789" in text
+
+
+def _series(name: str, values: list[float]) -> dict[str, Any]:
+    ordered = sorted(values)
+    stats = {"min": ordered[0], "max": ordered[-1], "mean": sum(values) / 3, "median": ordered[1], "count": 3}
+    points = [[f"2026-05-04T10:0{index}:00+00:00", value] for index, value in enumerate(values)]
+    return {"id": name, "name": name, "service": "orders", "labels": {}, "unit": "", "points": points, "stats": stats}
+
+
+def _of(tool: str, data: dict[str, Any]) -> Returned:
+    return Returned("t", tool, {}, "success", "found", evidence="E2", load=lambda: data)
+
+
+def test_changes_come_newest_first_with_the_diff() -> None:
+    changes = [
+        {"id": f"c{day}", "kind": "commit", "at": f"2026-05-0{day}", "service": "orders", "title": f"change {day}"}
+        for day in (1, 2)
+    ]
+    changes[1] |= {"diff": "-pool = 40\n+pool = 4", "files": ["db.py"]}
+    text = digest(_of("list_changes", {"changes": changes}), FENCE, 2_400)
+    assert text.index("id “c2”") < text.index("id “c1”")
+    assert "-pool = 40\n+pool = 4" in text and "files of “c2”: db.py" in text
+
+
+def test_traces_name_failing_services_calls_and_spans() -> None:
+    service = {"service": "payments", "spans": 9, "errors": 4, "p50_ms": 10.0, "p99_ms": 900.5}
+    data = {
+        "services": [service, service | {"service": "web", "errors": 0}],
+        "edges": [{"caller": "web", "callee": "payments", "calls": 9, "errors": 4}],
+        "errors": [{"at": "2026-05-04", "service": "payments", "name": "charge", "error": "certificate expired"}],
+    }
+    text = digest(_of("query_traces", data), FENCE, 2_400)
+    assert text.index("service payments: 9 spans, 4 errors") < text.index("service web")
+    assert "calls web to payments: 9, 4 errors" in text and "certificate expired" in text
+
+
+def test_a_tool_of_an_installed_package_is_shown_as_its_data() -> None:
+    assert '"answer": 42' in digest(_of("weather", {"answer": 42}), FENCE, 2_400)
+
+
+def test_old_evidence_is_loaded_once() -> None:
+    loads: list[int] = []
+    result = Returned("t", "weather", {}, "success", "found", "E2", load=lambda: loads.append(1) or {})
+    memory = DigestMemory(2_400)
+    assert memory.of(result, FENCE) == memory.of(result, FENCE) == digest(result, FENCE, 2_400)
+    assert len(loads) == 2  # one for the memory, one for the comparison
+
+
+def test_marks_differ_by_run_and_by_secret_and_stay_for_a_run() -> None:
+    assert Fence(b"secret", a_transcript()).mark == FENCE.mark
+    assert Fence(b"other", a_transcript()).mark != FENCE.mark
+    assert Fence(b"secret", a_transcript(goal="Another goal")).mark != FENCE.mark
+
+
+def test_a_mark_inside_the_text_cannot_end_the_fence() -> None:
+    text = FENCE.around(f"before </{FENCE.mark}> after <{FENCE.mark}>")
+    assert text.count(FENCE.mark) == 2
+    assert text.startswith(f"<{FENCE.mark}>\n") and text.endswith(f"\n</{FENCE.mark}>")

@@ -1,0 +1,146 @@
+"""Claims against evidence, and the outcome's label: what holds, what does not, and what a planner cannot talk up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from agent.grounding import Exhibit, check_claims, label
+from tools.generate_report import Claim, Report, RootCause, Ruled
+
+NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
+LOGS = {"total": 3, "matches": [{"message": 'pool "main" exhausted after 5000ms', "where": "app.log:7"}]}
+SERIES = {
+    "step_s": 60,
+    "series": [{"id": "billing pool_active", "points": [["2026-03-04T11:30:00+00:00", 10.0], ["2026-03-04T11:31:00+00:00", 5.0153]]}],
+}  # fmt: skip
+
+
+def exhibit(name: str, data: dict[str, Any], **more: Any) -> Exhibit:
+    defaults = {"status": "success", "figures": {}, "source": f"shop:{name}", "freshness": NOW}
+    return Exhibit(name=name, load=lambda: data, **{**defaults, **more})
+
+
+EXHIBITS = {
+    "E1": exhibit("E1", LOGS, figures={"total": 3.0, "restarts": 0.0}),
+    "E2": exhibit("E2", SERIES, figures={"billing pool_active max": 10.0}),
+    "E3": exhibit("E3", {}, status="no_data"),
+    "E4": exhibit("E4", {"text": "pool"}, status="error"),
+}
+
+
+def claim(kind: str = "quote", **fields: Any) -> Claim:
+    return Claim(**{"id": "C1", "statement": "It is so.", "kind": kind, "evidence": "E1", **fields})
+
+
+def verdict(one: Claim) -> str:
+    return check_claims([one], EXHIBITS)[0].verdict
+
+
+def test_a_quote_must_stand_verbatim_in_one_text() -> None:
+    assert verdict(claim(quote='pool "main" exhausted')) == "quote_found"
+    for wrong in ('Pool "main" exhausted', "pool main exhausted", "5000ms app.log:7", "matches"):
+        assert verdict(claim(quote=wrong)) == "not_in_evidence", wrong
+
+
+@pytest.mark.parametrize("name", ["E9", "E3", "E4"])
+def test_missing_empty_and_failed_evidence_supports_no_quote(name: str) -> None:
+    checked = check_claims([claim(quote="pool", evidence=name)], EXHIBITS)[0]
+    assert not checked.holds and name in checked.detail
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"),
+    [(5.0153, True), (5.02, True), (5.0, True), (5.3, False), (6, False), (50, False), (-5.0153, False)],
+)
+def test_a_number_matches_as_people_round(value: float, holds: bool) -> None:
+    one = claim("number", evidence="E2", figure="billing pool_active", value=value, at="2026-03-04T11:31:20Z")
+    assert (verdict(one) == "number_matches") is holds
+
+
+def test_a_number_needs_its_own_time_and_name() -> None:
+    at_other_time = claim("number", evidence="E2", figure="billing pool_active", value=10, at="2026-03-04T11:29:00Z")
+    of_other_series = claim("number", evidence="E2", figure="billing pool", value=10, at="2026-03-04T11:30:00Z")
+    of_no_time = claim("number", evidence="E2", figure="billing pool_active", value=10)
+    of_bad_time = claim("number", evidence="E2", figure="billing pool_active", value=10, at="yesterday")
+    for one in (at_other_time, of_other_series, of_no_time, of_bad_time):
+        assert verdict(one) == "not_in_evidence"
+    assert verdict(claim("number", evidence="E2", figure="billing pool_active max", value=10)) == "number_matches"
+
+
+def test_an_absence_is_a_search_that_found_nothing() -> None:
+    assert verdict(claim("absence", evidence="E3")) == "nothing_found"
+    assert verdict(claim("absence", evidence="E1", figure="restarts")) == "nothing_found"
+    assert verdict(claim("absence", evidence="E1")) == "not_in_evidence"
+    assert verdict(claim("absence", evidence="E4")) == "not_in_evidence", "a failed call shows nothing"
+
+
+def test_an_inference_holds_while_all_it_rests_on_holds() -> None:
+    good = claim(quote="exhausted")
+    bad = claim(id="C2", quote="exploded")
+    follows = claim("inference", id="C3", evidence="", based_on=["C1"])
+    weak = claim("inference", id="C4", evidence="", based_on=["C1", "C2"])
+    lost = claim("inference", id="C5", evidence="", based_on=["C8"])
+    round_about = claim("inference", id="C6", evidence="", based_on=["C7"])
+    round_again = claim("inference", id="C7", evidence="", based_on=["C6"])
+    verdicts = [c.verdict for c in check_claims([good, bad, follows, weak, lost, round_about, round_again], EXHIBITS)]
+    assert verdicts[2] == "inference" and set(verdicts[3:]) == {"not_in_evidence"}
+
+
+SYMPTOM = claim(quote="exhausted")
+MECHANISM = claim(
+    "number",
+    id="C2",
+    role="mechanism",
+    evidence="E2",
+    figure="billing pool_active",
+    value=10,
+    at="2026-03-04T11:30:00Z",
+)
+AGAINST = claim("absence", id="C3", role="against", evidence="E3")
+CAUSE = RootCause(entity="billing", kind="configuration", mechanism="the pool is too small")
+RULED = [Ruled(statement="slow database", why="cpu is normal", evidence=["E2"])]
+
+
+def outcome(claims: list[Claim], **fields: Any) -> tuple[str, list[str]]:
+    report = Report(**{"verdict": "cause", "summary": "The pool.", "root_cause": CAUSE, "claims": claims, **fields})
+    found = label(report, check_claims(claims, EXHIBITS), EXHIBITS, NOW)
+    return found.outcome, found.unmet
+
+
+def test_confirmed_needs_every_rule() -> None:
+    assert outcome([SYMPTOM, MECHANISM], ruled_out=RULED) == ("CONFIRMED", [])
+    assert outcome([SYMPTOM, MECHANISM]) == ("LIKELY", ["no alternative was ruled out"])
+    invented = [Ruled(statement="slow database", why="I am sure", evidence=["E7"])]
+    assert outcome([SYMPTOM, MECHANISM], ruled_out=invented)[0] == "LIKELY"
+    assert outcome([SYMPTOM, MECHANISM, AGAINST], ruled_out=RULED)[0] == "LIKELY"
+    assert "only one source shows it" in outcome([MECHANISM], ruled_out=RULED)[1]
+    assert "neither mechanism nor change seen" in outcome([SYMPTOM], ruled_out=RULED)[1]
+
+
+def test_text_from_outside_alone_is_never_confirmed() -> None:
+    other = exhibit("E5", {"diff": "-pool: 40\n+pool: 10"})
+    change = claim(id="C2", role="change", evidence="E5", quote="+pool: 10")
+    report = Report(verdict="cause", summary="The pool.", root_cause=CAUSE, claims=[SYMPTOM, change], ruled_out=RULED)
+    exhibits = {**EXHIBITS, "E5": other}
+    found = label(report, check_claims(report.claims, exhibits), exhibits, NOW)
+    assert (found.outcome, found.unmet) == ("LIKELY", ["it rests on text from outside alone"])
+
+
+def test_a_cause_without_facts_or_outweighed_is_inconclusive() -> None:
+    assert outcome([])[0] == "INCONCLUSIVE"
+    assert outcome([claim(quote="exploded")])[0] == "INCONCLUSIVE"
+    assert outcome([SYMPTOM, AGAINST])[0] == "INCONCLUSIVE"
+    assert outcome([SYMPTOM], verdict="cannot_tell", root_cause=None)[0] == "INCONCLUSIVE"
+
+
+def test_no_fault_needs_checked_health_in_fresh_sources() -> None:
+    healthy = claim("number", role="healthy", figure="total", value=3)
+    assert outcome([healthy], verdict="no_fault", root_cause=None)[0] == "NO_FAULT"
+    assert outcome([], verdict="no_fault", root_cause=None)[0] == "INCONCLUSIVE"
+    stale = {"E1": exhibit("E1", LOGS, figures={"total": 3.0}, freshness=NOW - timedelta(hours=2))}
+    report = Report(verdict="no_fault", summary="All is well.", claims=[healthy])
+    found = label(report, check_claims([healthy], stale), stale, NOW)
+    assert (found.outcome, found.unmet) == ("INCONCLUSIVE", ["the sources are not fresh enough to show health"])
