@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-from agent.claude.prices import cost_micro_usd
 from agent.planner import Item, SentBack
 from tests.agent.claude.cases import AS_OF, a_planner, a_turn, ask, log_data, planned, returned
 from tests.standins.messages_api import ROOT, MessagesApi, messages_api
@@ -168,21 +167,3 @@ def test_the_command_serves_it() -> None:
     finally:
         process.kill()
         process.communicate()
-
-
-@pytest.mark.parametrize(
-    ("model", "counts", "cost"),
-    [
-        ("claude-opus-5-5", {"fresh": 1_000_000}, 4_000_000),
-        ("claude-sonnet-5-5", {"cache_read": 1_000_000}, 100_000),
-        ("claude-sonnet-5-5", {"output": 1}, 10),
-        ("claude-haiku-5-5", {"fresh": 1}, 1),  # a tenth of a micro-USD is rounded up
-        ("claude-haiku-5-5", {"fresh": 100_000}, 10_000),
-        ("claude-haiku-5-5", {"fresh": 100_000, "cache_read": 1}, 50_001),  # the long price holds for every token
-        ("claude-haiku-4-5-20251001", {"cache_write": 4}, 5),
-        ("claude-of-tomorrow", {"fresh": 1}, None),
-    ],
-)
-def test_prices(model: str, counts: dict[str, int], cost: int | None) -> None:
-    zero = {"fresh": 0, "cache_write": 0, "cache_read": 0, "output": 0}
-    assert cost_micro_usd(model, **(zero | counts)) == cost
