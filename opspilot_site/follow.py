@@ -42,7 +42,8 @@ class Follower:
             self._seen = step.seq
 
     def run(self) -> Run:
-        return Run.objects.get(pk=self._run_id)
+        run: Run = Run.objects.get(pk=self._run_id)
+        return run
 
     @contextmanager
     def beside(self) -> Iterator[None]:

@@ -50,14 +50,15 @@ def drive_to_rest(run: Run, interrupt: Interrupt) -> Run:
         while not interrupt.came:
             if lease is not None:
                 drive_leased(lease, should_stop=lambda: interrupt.came)
-            run = Run.objects.get(pk=run.pk)
+            run.refresh_from_db()
             if not run.is_active or (run.hold_reason and run.hold_until is None):
                 break
             _sleep_until(run.hold_until, interrupt)
             lease = claim_run(run.pk, OWNER)
     finally:
         tool_host().stop()
-    return Run.objects.get(pk=run.pk)
+    run.refresh_from_db()
+    return run
 
 
 def _sleep_until(moment: datetime | None, interrupt: Interrupt) -> None:

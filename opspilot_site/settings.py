@@ -23,6 +23,7 @@ if (BASE_DIR / ".env").exists() and not env.bool("OPSPILOT_IGNORE_DOTENV", False
 DEBUG = env.bool("OPSPILOT_DEBUG", False)
 DEMO = env.bool("OPSPILOT_DEMO", False)  # set by `demo` for its own children
 TESTING = env.bool("OPSPILOT_TEST", False)
+CI = env.str("CI", "").lower() not in ("", "0", "false")  # there `test` fails where something cannot be tested
 DATA_DIR = Path(env.str("OPSPILOT_DATA_DIR", str(BASE_DIR / "var" / ("demo" if DEMO else "data")))).resolve()
 PORT = env.int("OPSPILOT_PORT", 8321 if DEMO else 8320)  # where `up` and `demo` serve
 PUBLIC_URL = env.str("OPSPILOT_URL", f"http://127.0.0.1:{PORT}")  # what links in tickets and notifications start with
@@ -215,8 +216,10 @@ RQ_QUEUES = {
 }
 RQ = {"JOB_CLASS": "runs.queue.DriveJob", "WORKER_CLASS": "runs.queue.RunWorker"}
 OPSPILOT_DRIVER = "agent.jobs.drive_run"  # what a job calls
+OPSPILOT_DRIVER_ALONE = "agent.jobs.drive_alone"  # the same, for a run that gets a process of its own
 OPSPILOT_TOOLBOX = "tools.registry"  # describe, validate, preview
 WORKERS = env.int("OPSPILOT_WORKERS", 2)  # worker processes that `up` starts
+WORKER_SLOTS = env.int("OPSPILOT_WORKER_SLOTS", 16)  # runs that one worker drives at a time, a thread each
 OVER_SSH = bool(env.str("SSH_CONNECTION", ""))  # then `up` says how to forward its port
 NO_COLOUR = bool(env.str("NO_COLOR", "")) or env.str("TERM", "") == "dumb"
 TOKEN = secret("OPSPILOT_TOKEN")  # whom the command line acts as

@@ -6,7 +6,6 @@ import fcntl
 import os
 import shutil
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from opspilot_site.processes import Program, manage
 from opspilot_site.supervisor import Supervisor
 
 FREE_MB = 200
-SOCKET_MESSAGE_BYTES = 4_096  # a page sends a run's id and a seq, nothing longer
 
 
 class CannotStart(Exception):
@@ -86,18 +84,8 @@ def start_stack(supervisor: Supervisor, address: Address, workers: int) -> None:
     for number in range(1, workers + 1):
         supervisor.start(Program(f"worker {number}", manage("worker"), port))
     supervisor.start(Program("reconciler", manage("reconcile"), port))
-    supervisor.start(Program("web", _web(address), port), lambda: _accepts(address), patience_s=60)
-
-
-def _web(address: Address) -> tuple[str, ...]:
-    limit = str(SOCKET_MESSAGE_BYTES)
-    return (
-        *(sys.executable, "-m", "daphne", "--bind", address.host, "--port", str(address.port)),
-        *("--websocket-max-message-size", limit, "--websocket-max-frame-size", limit),
-        *("--no-server-name", "--access-log", os.devnull, "--verbosity", "0"),
-        *(("--proxy-headers",) if settings.SECURE_PROXY_SSL_HEADER else ()),
-        "opspilot_site.asgi:application",
-    )
+    web = manage("web", "--host", address.host, "--port", str(address.port))
+    supervisor.start(Program("web", web, port), lambda: _accepts(address), patience_s=60)
 
 
 def _accepts(address: Address) -> bool:

@@ -1,11 +1,17 @@
-"""The cast of every test: alice starts runs, bob and carol approve, mallory belongs to another team."""
+"""The cast of every test (alice starts runs, bob and carol approve, mallory belongs to another team), and Redis."""
 
 from __future__ import annotations
 
+import subprocess
+import time
+from collections.abc import Iterator
+
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
+from opspilot_site import redis_server
 from runs.models import Team
 from runs.services.teams import add_member, seed_defaults
 from runs.states import Role
@@ -75,3 +81,34 @@ def as_bob(bob: User) -> Client:
 @pytest.fixture
 def as_mallory(mallory: User) -> Client:
     return _signed_in(mallory)
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A real Redis where the settings say that it is, for tests of the queue and of live pages."""
+    argv = redis_server.command(settings.REDIS_SOCKET, settings.DATA_DIR)
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
+    while not redis_server.answers(settings.REDIS_URL):
+        assert process.poll() is None, f"Redis ended with {process.returncode}"
+        time.sleep(0.02)
+    yield settings.REDIS_URL
+    process.terminate()
+    process.wait(10)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database-only", action="store_true", help="only tests that use the database, no browser")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On the second database only what touches one is worth repeating."""
+    if not config.getoption("--database-only"):
+        return
+    kept = [item for item in items if _uses_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def _uses_database(item: pytest.Item) -> bool:
+    names = {"db", "transactional_db", "django_db_setup"} & set(getattr(item, "fixturenames", ()))
+    return bool(names or item.get_closest_marker("django_db")) and not item.get_closest_marker("browser")

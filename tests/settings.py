@@ -22,7 +22,7 @@ folder.mkdir(parents=True, exist_ok=True)
 from opspilot_site.settings import *  # noqa: E402, F403
 from opspilot_site.settings import DATABASES  # noqa: E402
 
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # noqa: S105  speed; the cast has no secrets
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: threads and child processes of the flow tests open the same database.
     DATABASES["default"]["TEST"] = {"NAME": str(folder / "test.sqlite3")}

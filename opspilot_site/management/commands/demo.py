@@ -99,7 +99,7 @@ class Command(BaseCommand):
         self._say_where(follower.run())
         self._say('Next:   your own data   ./opspilot investigate --data DIR "why did checkout page?"')
         self._say("        your stack      ./opspilot up        Ctrl-C ends the demo.\n")
-        if self._follow(supervisor, follower, lambda run: run.is_terminal):
+        if follower.run().is_waiting and self._follow(supervisor, follower, lambda run: run.is_terminal):
             self._say_where(follower.run())
         supervisor.watch()
 

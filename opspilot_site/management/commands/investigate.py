@@ -16,7 +16,7 @@ from django.utils import timezone
 from opspilot_site import __version__
 from opspilot_site.database import WrongDatabase, prepare_database
 from opspilot_site.follow import Follower, look_of
-from opspilot_site.greeting import planner_words
+from opspilot_site.greeting import planner_words, short
 from opspilot_site.inprocess import OWNER, Interrupt, drive_to_rest
 from opspilot_site.reading import NothingToRead, read
 from opspilot_site.terminal import closing, opening
@@ -30,6 +30,9 @@ from runs.services.tokens import find_user
 from runs.states import RunState
 
 CONCLUDED, FAILED, USAGE, PARKED, INTERRUPTED = 0, 1, 2, 3, 130
+
+LOG = settings.DATA_DIR / "logs" / "investigate.log"
+LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 class Command(BaseCommand):
@@ -48,8 +51,7 @@ class Command(BaseCommand):
         parser.add_argument("-q", "--quiet", action="store_true", help="print only the report")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if settings.LOGGING["root"]["level"] != "DEBUG":
-            logging.getLogger().setLevel(logging.ERROR)  # the stream says what matters
+        log_to_file()
         is_quiet = options["quiet"] or options["json"]
         try:
             run = self._create(options, is_quiet)
@@ -98,6 +100,14 @@ class Command(BaseCommand):
         print(text, file=sys.stderr, flush=True)
 
 
+def log_to_file() -> None:
+    """The terminal shows the stream; what only we understand goes to a log."""
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(LOG)
+    handler.setFormatter(logging.Formatter(LINE))
+    logging.getLogger().handlers = [handler]
+
+
 def who_asks() -> tuple[Actor, Team]:
     """The user of OPSPILOT_TOKEN, else the shell's user, who can never vote. Raises Refused for a wrong token."""
     if not settings.TOKEN:
@@ -126,5 +136,5 @@ def what_next(run: Run) -> str:
     if run.is_active:
         return f"Run {run.pk} is kept at its last step and goes on under ./opspilot up"
     if run.state == RunState.FAILED:
-        return "./opspilot doctor says what is configured and what answers"
+        return f"./opspilot doctor says what is configured and what answers; the log is {short(LOG)}"
     return "./opspilot up shows the run with its evidence in the browser"
