@@ -27,7 +27,7 @@ def planner_for(name: str, model: str = "") -> Planner:
 def _claude(model: str) -> Planner:
     if not settings.ANTHROPIC_API_KEY:
         raise Misconfigured("This run wants Claude, but ANTHROPIC_API_KEY is not set.")
-    claude = import_module("agent.claude")
+    claude = import_module("agent.claude.planner")
     told = claude.ClaudeSettings(
         api_key=settings.ANTHROPIC_API_KEY,
         fence_secret=settings.SECRET_KEY.encode(),

@@ -80,6 +80,7 @@ class Story:
             answer=payload.get("answer", ""),
             usage=Usage(**self._answered.get("usage", {})),
             reply=self._answered.get("reply", []),
+            sent=self._answered.get("sent", {}),
         )
 
 

@@ -13,39 +13,49 @@ import httpx2
 from agent.claude.answer import Answer, AnswerBuilder, from_message
 from agent.claude.faults import SDK_ERRORS, as_fault
 from agent.claude.settings import ClaudeSettings
-from agent.errors import Misconfigured, Unusable
+from agent.errors import Misconfigured, Temporary, Unusable
 
 ANTHROPIC = "https://api.anthropic.com"
+CONNECT_S = 10.0
 MAX_ANSWER_BYTES = 32_000_000  # the largest max_tokens, one token an event; a server that never ends is no model
 
 
 class ClaudeClient:
-    """One connection pool to one address. Retries of the SDK are off: retrying is the run's, durable and visible."""
+    """One connection pool to one address, for one thread: a call sets the deadline of the transport.
+
+    Retries of the SDK are off: retrying is the run's, durable and visible.
+    """
 
     def __init__(self, settings: ClaudeSettings):
         self.settings = settings
 
     @cached_property
+    def _transport(self) -> _BoundedTransport:
+        return _BoundedTransport(self.settings.proxy or None)
+
+    @cached_property
     def _sdk(self) -> anthropic.Anthropic:
         """Made at the first call, inside its `try`: a base URL that cannot be parsed is a fault like any other."""
-        settings = self.settings
-        transport = _BoundedTransport(settings.timeout_s, proxy=settings.proxy or None)
-        timeout = httpx2.Timeout(settings.stall_s, connect=min(10.0, settings.stall_s))
         return anthropic.Anthropic(
-            api_key=settings.api_key,
-            base_url=settings.base_url or ANTHROPIC,  # never None: the SDK would read the environment
+            api_key=self.settings.api_key,
+            base_url=self.settings.base_url or ANTHROPIC,  # never None: the SDK would read the environment
             max_retries=0,
-            timeout=timeout,
             open_telemetry=False,
             # Identity: a compressed answer could unpack to any size. No redirects: the key must not travel on.
             default_headers={"accept-encoding": "identity"},
-            http_client=httpx2.Client(transport=transport, timeout=timeout, follow_redirects=False),
+            http_client=httpx2.Client(transport=self._transport, follow_redirects=False),
         )
 
-    def ask(self, body: dict[str, Any], on_text: Callable[[str], None]) -> Answer:
-        """The answer to one request. Raises agent.errors.PlannerFault for whatever goes wrong on the way."""
+    def ask(self, body: dict[str, Any], on_text: Callable[[str], None], deadline: float) -> Answer:
+        """The answer to one request, before `deadline` (monotonic). Raises agent.errors.PlannerFault for all else."""
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise Temporary("The model did not answer in time.")
+        stall = min(self.settings.stall_s, remaining)
+        sent = body | {"timeout": httpx2.Timeout(stall, connect=min(CONNECT_S, stall))}
         try:
-            return self._stream(body, on_text) if self.settings.stream else self._whole(body)
+            self._transport.deadline = deadline
+            return self._stream(sent, on_text) if self.settings.stream else self._whole(sent)
         except SDK_ERRORS as error:
             raise as_fault(error) from error
 
@@ -79,18 +89,17 @@ class _DeadlineExceededError(httpx2.ReadTimeout):
 class _BoundedTransport(httpx2.HTTPTransport):
     """Ends an answer that drips for ever or never stops growing; the SDK's own time-out only sees silence."""
 
-    def __init__(self, timeout_s: float, proxy: str | None):
+    def __init__(self, proxy: str | None):
         super().__init__(proxy=proxy)
-        self._timeout_s = timeout_s
+        self.deadline = float("inf")
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        deadline = time.monotonic() + self._timeout_s
         response = super().handle_request(request)
         if response.headers.get("content-encoding", "identity") != "identity":
             response.close()
             raise Misconfigured("The model's address answered compressed although it was asked not to.")
         assert isinstance(response.stream, httpx2.SyncByteStream)  # noqa: S101 - what a synchronous transport returns
-        response.stream = _BoundedStream(response.stream, deadline, request)
+        response.stream = _BoundedStream(response.stream, self.deadline, request)
         return response
 
 

@@ -167,7 +167,8 @@ def _figures(figures: dict[str, float], most: int) -> Iterator[str]:
 
 def _counts(name: str, counts: Data | None) -> Iterator[str]:
     if counts:
-        yield f"{name}: " + ", ".join(f"{key} {value}" for key, value in islice(counts.items(), 10))
+        largest = sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:10]
+        yield f"{name}: " + ", ".join(f"{key} {value}" for key, value in largest)
 
 
 def _course(points: Sequence[Sequence[Any]]) -> str:

@@ -40,6 +40,7 @@ class Stated(Params):
     statement: str = Field(min_length=3, max_length=400)
     status: Literal["open", "supported", "refuted"] = "open"
     why: str = Field("", max_length=600, description="What supported or refuted it.")
+    entity: str = Field("", max_length=200, description="The service or component it blames.")
     facts: list[Fact] = Field(default_factory=list, max_length=6, description="New ones only.")
 
 
@@ -102,7 +103,12 @@ def _joined(stated: Stated, earlier: Hypothesis | None) -> Hypothesis:
         except ValidationError:
             continue  # a quote without its text: nothing to check it by
     return Hypothesis(
-        stated.id, stated.statement, stated.status, tuple(facts), stated.why or (earlier.why if earlier else "")
+        id=stated.id,
+        statement=stated.statement,
+        status=stated.status,
+        facts=tuple(facts),
+        why=stated.why or (earlier.why if earlier else ""),
+        entity=stated.entity or (earlier.entity if earlier else ""),
     )
 
 

@@ -24,8 +24,10 @@ THINKING = ("thinking", "redacted_thinking")
 ENDINGS = {
     "denied": "A person denied this call. It was not run; do not ask for it again.",
     "expired": "Nobody decided on this call in time. It was not run.",
-    "edited": "A person changed this call's arguments before it ran. The result below is of the changed call.",
+    "edited": "A person replaced this call by one with other arguments. Go by what that one returned.",
     "refused": "The policy refused this call. It was not run.",
+    "void": "The approval of this call no longer held. It was not run.",
+    "outcome_unknown": "It is not known whether this call happened. A person decides; do not ask for it again.",
 }
 NOT_RUN = (
     "Not run. A turn runs at most five calls, generate_report only alone, and each call needs complete arguments. "
@@ -91,7 +93,9 @@ class Messages:
         returned = {item.request_id: item for item in followers if isinstance(item, Returned)}
         sent_back = next((item for item in followers if isinstance(item, SentBack)), None)
         calls = [block for block in self._reply(move) if block["type"] == "tool_use"]
-        results = [self._result_of(call, move, returned.get(call["id"]), sent_back) for call in calls]
+        results = [self._result_of(call, move, returned.pop(call["id"], None), sent_back) for call in calls]
+        for other in returned.values():  # made by a person in place of one of the calls
+            results[-1]["content"] += [_text(self._digests.of(other, self._fence))]
         return results + self._notes(followers)
 
     def _result_of(self, call: Block, move: Move, returned: Returned | None, sent_back: SentBack | None) -> Block:
@@ -110,7 +114,7 @@ class Messages:
     def _returned(self, call_id: str, returned: Returned) -> Block:
         head = ENDINGS.get(returned.status, "")
         body = self._digests.of(returned, self._fence)
-        is_error = returned.status in ("error", "denied", "expired", "refused")
+        is_error = returned.status == "error" or (returned.status in ENDINGS and returned.status != "edited")
         return _result(call_id, f"{head}\n{body}".strip(), is_error=is_error)
 
     def _notes(self, followers: Sequence[Item]) -> list[Block]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -27,7 +28,10 @@ NUDGE = "Your last answer held no tool call that can be run. Call at least one t
 
 
 class ClaudePlanner:
-    """The Planner on Anthropic's Messages API. One `next` asks once; a useless answer is asked again, once."""
+    """The Planner on Anthropic's Messages API, for one thread at a time.
+
+    One `next` asks once; a useless answer is asked again, once; all of it within `timeout_s`.
+    """
 
     name = "claude"
 
@@ -44,29 +48,31 @@ class ClaudePlanner:
         on_text: Callable[[str], None],
     ) -> Move:
         """The next move. Raises Temporary, Misconfigured or Unusable; a fallback model is asked on overload."""
+        deadline = time.monotonic() + self._settings.timeout_s
         models = (self._settings.model, *self._settings.fallback_models)
         for model in models[:-1]:
             try:
-                return self._next_by(model, transcript, tools, budget, on_text)
+                return self._next_by(model, deadline, transcript, tools, budget, on_text)
             except Overloaded:
                 continue
-        return self._next_by(models[-1], transcript, tools, budget, on_text)
+        return self._next_by(models[-1], deadline, transcript, tools, budget, on_text)
 
     def _next_by(
         self,
         model: str,
+        deadline: float,
         transcript: Transcript,
         tools: Sequence[ToolDescription],
         budget: BudgetLeft,
         on_text: Callable[[str], None],
     ) -> Move:
         body = request_body(transcript, tools, budget, self._settings, model, self._digests)
-        answer = self._client.ask(body, on_text)
+        answer = self._client.ask(body, on_text, deadline)
         usage = _usage(answer, model)
         requests = read_requests(answer)
         if not requests:
             body = _asked_again(body, answer)
-            answer = _without_thinking(self._client.ask(body, on_text))
+            answer = _without_thinking(self._client.ask(body, on_text, deadline))
             usage = _sum(usage, _usage(answer, model))
             requests = read_requests(answer)
         if not requests:

@@ -20,7 +20,7 @@ class ClaudeSettings:
     fallback_models: tuple[str, ...] = ()  # asked in this order when a model is overloaded
     max_tokens: int = 16_000
     stall_s: float = 60.0  # silence on the connection
-    timeout_s: float = 300.0  # one whole answer, however steadily it drips
+    timeout_s: float = 300.0  # one whole move: its answer, however it drips, the second try, the fallback models
     thinking: Thinking = ""  # "" sends nothing: each model's own default holds
     effort: Effort = ""
     stream: bool = True

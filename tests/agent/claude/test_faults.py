@@ -77,6 +77,14 @@ def test_a_stream_that_drips_for_ever_ends_at_the_total_deadline(tmp_path: Path)
     assert time.monotonic() - started < 20
 
 
+def test_the_second_try_shares_the_deadline_of_the_first(tmp_path: Path) -> None:
+    talk = a_turn({"type": "text", "text": "hm"}, stop_reason="end_turn")
+    with messages_api(tmp_path, [talk, {"fault": "stall", "seconds": 30}]) as api, pytest.raises(Temporary):
+        started = time.monotonic()
+        ask(a_planner(api, timeout_s=1, stall_s=60))
+    assert time.monotonic() - started < 20
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [

@@ -154,16 +154,25 @@ def test_text_from_outside_stands_only_in_tool_results_between_marks(tmp_path: P
 
 
 def test_denied_expired_edited_and_failed_calls_are_told_in_different_words(tmp_path: Path) -> None:
-    statuses = ["denied", "expired", "edited", "refused", "error", "no_data"]
-    calls = [a_call(f"toolu_{status}", pattern=status) for status in statuses[:5]]
+    statuses = ["denied", "expired", "edited", "refused", "error"]
+    calls = [a_call(f"toolu_{status}", pattern=status) for status in statuses]
     with messages_api(tmp_path, [a_turn(*calls), a_turn()]) as api:
         planner = a_planner(api)
-        results = [returned(f"toolu_{status}", "E1", status) for status in statuses[:5]]
+        results = [returned(f"toolu_{status}", "E1", status) for status in statuses]
         ask(planner, planned(ask(planner)), *results)
         blocks = api.bodies[1]["messages"][-1]["content"]
     heads = [block["content"][0]["text"].splitlines()[0] for block in blocks]
     assert len(set(heads)) == 5
     assert [block.get("is_error", False) for block in blocks] == [True, True, False, True, True]
+
+
+def test_what_a_person_ran_in_place_of_a_call_is_shown_with_it(tmp_path: Path) -> None:
+    with messages_api(tmp_path, [a_turn(), a_turn()]) as api:
+        planner = a_planner(api)
+        ask(planner, planned(ask(planner)), returned("toolu_1", "", "edited"), returned("by-bob", "E7"))
+        (block,) = api.bodies[1]["messages"][-1]["content"]
+    assert "A person replaced this call" in block["content"][0]["text"]
+    assert block["content"][1]["text"].startswith("E7 · search_logs")
 
 
 def test_a_report_that_came_back_names_each_claim_that_failed(tmp_path: Path) -> None:
