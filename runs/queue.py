@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import os
 import signal
 import threading
 import uuid
 from datetime import datetime
-from importlib import import_module
+from functools import cache, partial
 from typing import Any
 
 import django_rq
 import redis
 from django.conf import settings
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from rq import SimpleWorker
 from rq.job import Job
 
 from runs.models import Run
+from runs.services.leases import keeper
+from runs.slots import Slots
 
 QUEUE = "runs"
+DRAIN_S = 20.0
 log = logging.getLogger(__name__)
 
 
@@ -39,8 +44,7 @@ class DriveJob(Job):
     def func(self) -> Any:
         if self.func_name != settings.OPSPILOT_DRIVER:
             raise ForbiddenJob(f"a job may call {settings.OPSPILOT_DRIVER} only")
-        module, _, name = settings.OPSPILOT_DRIVER.rpartition(".")
-        return getattr(import_module(module), name)
+        return partial(slots().fill, import_string(settings.OPSPILOT_DRIVER))
 
     def restore(self, raw_data: Any) -> None:
         super().restore(raw_data)
@@ -50,18 +54,31 @@ class DriveJob(Job):
 
 
 class RunWorker(SimpleWorker):
-    """Drives runs in its own process: every step is committed, so a crash costs a step, not a run.
+    """Takes a job only when a slot is free and hands its run to a thread: waiting for a model costs a thread.
 
-    It listens on exactly one queue (RQ's two-queue pop can lose a job) and dies with its parent.
+    Every step is committed, so a crash costs a step, not a run. It listens on exactly one queue (RQ's two-queue pop can
+    lose a job).
     """
 
     def __init__(self, *args: Any, **kwargs: Any):
         kwargs.update(job_class=DriveJob, worker_ttl=60, maintenance_interval=60)
         super().__init__(*args, **kwargs)
 
+    def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:
+        while not slots().wait_for_one(timeout_s=5.0):
+            self.heartbeat()
+            if _stopping.is_set():
+                return None
+        return super().dequeue_job_and_maintain_ttl(*args, **kwargs)  # type: ignore[no-untyped-call]
+
     def request_stop(self, signum: Any, frame: Any) -> None:
         _stopping.set()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
+
+
+@cache
+def slots() -> Slots:
+    return Slots(settings.WORKER_SLOTS)
 
 
 _stopping = threading.Event()
@@ -128,7 +145,11 @@ def newest_heartbeat() -> datetime | None:
 
 
 def work(burst: bool = False) -> None:
-    """Work until told to stop. SIGTERM finishes the step in hand."""
+    """Work until told to stop. After SIGTERM drives end at their next step; what takes longer hands its lease back."""
     die_with_parent()
+    import_string(settings.OPSPILOT_DRIVER)  # everything is loaded before the first job comes
     queue = _queue()
     RunWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=burst, with_scheduler=False)
+    if not slots().drain(DRAIN_S):
+        keeper.hand_back()
+        os._exit(0)  # threads that still wait for a model must not keep the process; their epochs are fenced

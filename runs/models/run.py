@@ -64,6 +64,10 @@ class Run(ConcurrentTransitionMixin, models.Model):
     lease_epoch = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True, blank=True)
     lease_owner = models.CharField(max_length=80, blank=True)
+    lease_alone = models.BooleanField(default=False)  # its driver drives nothing else in that process
+    must_be_alone = models.BooleanField(default=False)  # a process died while it drove this run
+    deaths = models.PositiveSmallIntegerField(default=0)  # of processes that drove it alone, at died_at
+    died_at = models.CharField(max_length=40, blank=True)
     enqueued_at = models.DateTimeField(null=True, blank=True)
     hold_reason = models.CharField(max_length=200, blank=True)
     hold_until = models.DateTimeField(null=True, blank=True)

@@ -1,18 +1,29 @@
-"""Who drives a run: claimed by compare-and-set, renewed while the driver lives, given back when it stops."""
+"""Who drives a run: claimed under the row's lock, renewed while the driver lives, given back when it stops.
+
+A driver that dies leaves its name on a lapsed lease. If it shared its process with other runs, nobody knows which of
+them killed it, so each is next driven alone, in a process of its own; one that kills three of those at the same place
+is poison.
+"""
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db import DatabaseError, connection, transaction
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from runs.models import Run
 from runs.states import ACTIVE
+
+DEATH = ["lease_owner", "must_be_alone", "deaths", "died_at"]
+POISON = 3  # processes of its own that a run may kill at one place
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -22,7 +33,12 @@ class Lease:
     run_id: int
     epoch: int
     owner: str
+    deaths: int = 0  # processes that died driving this run alone at the place where it stands
     _mark: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_poisoned(self) -> bool:
+        return self.deaths >= POISON
 
     def lap_ms(self) -> int:
         """Milliseconds since the last lap: what the run's driven time grows by."""
@@ -31,18 +47,32 @@ class Lease:
         return lap
 
 
-def claim_run(run_id: int, owner: str) -> Lease | None:
-    """Take the lease of a run that should move and that nobody holds; None if there is nothing to drive."""
-    free = Q(lease_until=None) | Q(lease_until__lt=Now())
-    unheld = Q(hold_reason="") | Q(hold_until__lte=Now())
-    taken = (
-        Run.objects.filter(free, unheld, pk=run_id, state__in=ACTIVE)
-        .update(lease_epoch=F("lease_epoch") + 1, lease_owner=owner, lease_until=_until())
-    )  # fmt: skip
-    if not taken:
-        return None
-    epoch = Run.objects.values_list("lease_epoch", flat=True).get(pk=run_id, lease_owner=owner)
-    return Lease(run_id, epoch, owner)
+def claim_run(run_id: int, owner: str, alone: bool = False) -> Lease | None:
+    """Take the lease of a run that should move and that nobody holds; None if there is nothing to drive here.
+
+    A run whose last driver died can only be claimed `alone`. Time is the database's.
+    """
+    with transaction.atomic():
+        run = Run.objects.select_for_update().annotate(db_now=Now()).filter(pk=run_id, state__in=ACTIVE).first()
+        if run is None or run.is_held(run.db_now) or (run.lease_until and run.lease_until >= run.db_now):
+            return None
+        if run.lease_owner:
+            _note_death(run)
+        if run.must_be_alone and not alone:
+            run.save(update_fields=DEATH)
+            return None
+        run.lease_epoch, run.lease_owner, run.lease_alone = run.lease_epoch + 1, owner, alone
+        run.lease_until = run.db_now + timedelta(seconds=settings.LEASE_S)
+        run.save(update_fields=[*DEATH, "lease_epoch", "lease_alone", "lease_until"])
+    return Lease(run_id, run.lease_epoch, owner, run.deaths)
+
+
+def _note_death(run: Run) -> None:
+    place = f"{run.cycle} {run.state}"
+    if run.lease_alone:
+        run.deaths = run.deaths + 1 if run.died_at == place else 1
+        run.died_at = place
+    run.must_be_alone, run.lease_owner = True, ""
 
 
 def renew_lease(lease: Lease) -> bool:
@@ -52,9 +82,71 @@ def renew_lease(lease: Lease) -> bool:
 
 
 def release_lease(lease: Lease) -> None:
-    """Give the lease back so that the next driver need not wait for it to lapse. Safe to repeat."""
-    Run.objects.filter(pk=lease.run_id, lease_epoch=lease.epoch).update(lease_until=None, lease_owner="")
+    """Give the lease back: the next driver need not wait, and the run is no suspect any more. Safe to repeat."""
+    Run.objects.filter(pk=lease.run_id, lease_epoch=lease.epoch).update(
+        lease_until=None, lease_owner="", must_be_alone=False, deaths=0, died_at=""
+    )
 
 
 def _until() -> Combinable:
     return Now() + timedelta(seconds=settings.LEASE_S)
+
+
+class LeaseKeeper:
+    """Renews the leases of this process from one thread with a connection of its own.
+
+    A lease is renewed only while what its driver waits for is within its deadline: one that hangs loses it on purpose,
+    another worker takes over, and the epoch fences the hanging one out.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[Lease, float]] = {}  # by run: the lease and when its current wait must be over
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def keep(self, lease: Lease, deadline_s: float = 0) -> None:
+        """Keep the lease while `deadline_s` seconds, and a lease's length more, have not passed."""
+        with self._lock:
+            self._kept[lease.run_id] = (lease, time.monotonic() + deadline_s + settings.LEASE_S)
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._beat, name="lease-keeper", daemon=True)
+                self._thread.start()
+
+    def drop(self, lease: Lease) -> None:
+        """Stop renewing it. Safe to repeat."""
+        with self._lock:
+            self._kept.pop(lease.run_id, None)
+
+    def hand_back(self) -> None:
+        """Give every lease of this process back at once: its worker stops before its drives have."""
+        with self._lock:
+            kept = [lease for lease, _ in self._kept.values()]
+            self._kept.clear()
+        for lease in kept:
+            release_lease(lease)
+
+    def _beat(self) -> None:
+        try:
+            while True:
+                time.sleep(settings.HEARTBEAT_S)
+                for lease, deadline in self._current():
+                    if time.monotonic() > deadline or not _renewed(lease):
+                        self.drop(lease)
+        finally:
+            connection.close()
+
+    def _current(self) -> list[tuple[Lease, float]]:
+        with self._lock:
+            return list(self._kept.values())
+
+
+def _renewed(lease: Lease) -> bool:
+    try:
+        return renew_lease(lease)
+    except DatabaseError:
+        log.warning("run %s: the lease could not be renewed; trying again", lease.run_id)
+        connection.close()
+        return True
+
+
+keeper = LeaseKeeper()

@@ -65,7 +65,7 @@ def create_run(
     )  # fmt: skip
     wanted.model = settings.MODEL if wanted.planner == "claude" else ""
     if leased_to:
-        wanted.lease_epoch, wanted.lease_owner = 1, leased_to
+        wanted.lease_epoch, wanted.lease_owner, wanted.lease_alone = 1, leased_to, True
         wanted.lease_until = timezone.now() + timedelta(seconds=settings.LEASE_S)
     if earlier := _earlier(wanted):
         return Created(_same(earlier, wanted), created=False)

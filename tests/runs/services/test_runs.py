@@ -103,13 +103,36 @@ def test_one_driver_at_a_time_and_each_has_a_higher_epoch(team: Team, alice: Use
     assert not renew_lease(first)
 
 
-def test_a_lapsed_lease_is_taken_over(team: Team, alice: User) -> None:
-    run = make_run(team, alice, state=RunState.PLAN)
-    lease = claim_run(run.pk, "w1")
-    assert lease is not None and stranded() == []
+def _lapse() -> None:
     Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_the_run_of_a_driver_that_died_is_next_driven_alone(team: Team, alice: User) -> None:
+    run = make_run(team, alice, state=RunState.PLAN)
+    assert claim_run(run.pk, "w1") is not None and stranded() == []
+    _lapse()
     assert stranded() == [run.pk]
-    assert claim_run(run.pk, "w2") is not None
+    assert claim_run(run.pk, "w2") is None
+    lease = claim_run(run.pk, "w2", alone=True)
+    assert lease is not None and (lease.epoch, lease.deaths) == (2, 0), "a shared process does not count against it"
+
+
+def test_a_run_that_kills_three_processes_of_its_own_is_poison(team: Team, alice: User) -> None:
+    run = make_run(team, alice, state=RunState.PLAN)
+    for deaths in range(4):
+        lease = claim_run(run.pk, f"w{deaths}", alone=True)
+        assert lease is not None and (lease.deaths, lease.is_poisoned) == (deaths, deaths == 3)
+        _lapse()
+
+
+def test_progress_clears_a_suspect(team: Team, alice: User) -> None:
+    run = make_run(team, alice, state=RunState.PLAN)
+    claim_run(run.pk, "w1", alone=True)
+    _lapse()
+    lease = claim_run(run.pk, "w2", alone=True)
+    assert lease is not None and lease.deaths == 1
+    release_lease(lease)
+    assert claim_run(run.pk, "w3") is not None
 
 
 @pytest.mark.parametrize("state", [RunState.NEEDS_APPROVAL, RunState.DONE, RunState.FAILED, RunState.CANCELLED])
