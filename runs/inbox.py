@@ -53,7 +53,9 @@ def inbox_of(user: User, now: datetime) -> Inbox:
 
 
 def _shown(user: User) -> QuerySet[Approval]:
-    return Approval.objects.visible_to(user).select_related("run__team", "run__starter", "call").prefetch_related("votes")
+    return (
+        Approval.objects.visible_to(user).select_related("run__team", "run__starter", "call").prefetch_related("votes")
+    )
 
 
 def _row(approval: Approval, verdict: Verdict, user: User, now: datetime) -> Row:

@@ -1,1 +1,1 @@
-"""The Django admin: approval queue, audit browser, and read-only views of the record."""
+"""The Django admin: approval queue, audit browser, read-only views of the record, and who may do what."""

@@ -1,9 +1,69 @@
-"""The admin site of OpsPilot: its words and who may enter."""
+"""The admin site of OpsPilot: who may enter, its own pages, and what it lists."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.models import User
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+
+from runs.admin import audit, queue, record, rules
+from runs.admin.entry import enters
+from runs.inbox import inbox_of
+
+View = Callable[..., HttpResponse]
 
 
 class OpsPilotAdminSite(admin.AdminSite):
     site_header = "OpsPilot"
     site_title = "OpsPilot"
-    index_title = "Approvals and audit"
+    index_title = "Admin"
+    index_template = "admin/index.html"
+    enable_nav_sidebar = False
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        for model, model_admin in {**record.ADMINS, **rules.ADMINS}.items():
+            super().register(model, model_admin)
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Of what other apps offer, only users: the queue's dashboard would give every approver buttons that delete."""
+        if model_or_iterable in (User, [User], (User,)):
+            super().register(model_or_iterable, admin_class, **options)
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return enters(request)
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """There is one log-in page. Who is logged in and may not enter is told so, not asked to log in again."""
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.GET.get("next", "/admin/"))
+        raise PermissionDenied("The admin is open to approvers and administrators; an administrator can make you one.")
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        inbox = inbox_of(request.user, timezone.now())
+        return super().index(request, {"inbox": inbox, **(extra_context or {})})
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path("approvals/", self._own(queue.queue_page), name="approvals"),
+            path("approvals/confirm", self._own(queue.confirm_page), name="approvals_confirm"),
+            path("approvals/decide", self._own(queue.decide_many), name="approvals_decide"),
+            path("audit/", self._own(audit.audit_page), name="audit"),
+            path("audit/export.<str:kind>", self._own(audit.export), name="audit_export"),
+            *super().get_urls(),
+        ]
+
+    def _own(self, view: View) -> View:
+        """A page of ours behind the site's door: log-in, permission, CSRF, never cached."""
+
+        def page(request: HttpRequest, **captured: Any) -> HttpResponse:
+            return view(request, {"title": "", **self.each_context(request)}, **captured)
+
+        return self.admin_view(page)

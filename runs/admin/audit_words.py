@@ -1,0 +1,76 @@
+"""One Step in the words of an audit: who, for whom, did what, to what, with which result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from runs.models import Step
+from runs.states import RunState, StepKind
+
+TRANSITIONS = {
+    "create": "created", "begin": "began", "choose_tools": "chose tools in", "conclude": "concluded",
+    "ask_approval": "asked for approval in", "resume": "let go on", "none_approved": "let go on without approval",
+    "tools_returned": "gathered evidence in", "replan": "planned again in", "finish": "finished", "fail": "failed",
+    "cancel": "cancelled",
+}  # fmt: skip
+VOTES = {"approve": "approved", "deny": "denied", "expire": "let expire"}
+HOLDS = {"hold": "held", "release": "released", "retry": "put off"}
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """`on_behalf_of` is the person whose run the driver drives; empty where the actor acted for itself."""
+
+    step: Step
+    actor: str
+    on_behalf_of: str
+    verb: str
+    object: str
+    result: str
+
+
+def audit_row(step: Step) -> AuditRow:
+    """Reads `step.run`: select it with the steps."""
+    payload = step.payload
+    verb, thing, result = _words(step, payload)
+    actor = step.actor.removeprefix("user:")
+    starter = step.run.started_by.removeprefix("user:")
+    return AuditRow(step, actor, starter if step.actor in ("driver", "system") else "", verb, thing, result)
+
+
+def _words(step: Step, payload: dict[str, Any]) -> tuple[str, str, str]:
+    run = f"run {step.run_id}"
+    match step.kind:
+        case StepKind.TRANSITION:
+            return TRANSITIONS.get(step.name, step.name.replace("_", " ")), run, _transition_result(step, payload)
+        case StepKind.MODEL_CALL:
+            return "asked", step.name, _model_result(payload)
+        case StepKind.TOOL_INTENT:
+            return "started", step.name, f"key {str(payload.get('key', ''))[:12]}"
+        case StepKind.TOOL_RESULT:
+            return "recorded the result of", step.name, _tool_result(payload)
+        case StepKind.VOTE:
+            request = f"request {payload.get('approval', '')}"
+            return VOTES.get(step.name, step.name), request, str(payload.get("reason", ""))
+        case StepKind.HOLD:
+            return HOLDS.get(step.name, step.name), run, str(payload.get("reason", ""))
+        case _:
+            return "noted on", run, str(payload.get("text", ""))
+
+
+def _transition_result(step: Step, payload: dict[str, Any]) -> str:
+    moved = RunState(step.after).label if step.after in RunState.values else step.after
+    detail = payload.get("outcome") or payload.get("message") or payload.get("reason") or payload.get("goal") or ""
+    return f"{moved}: {detail}" if detail else moved
+
+
+def _model_result(payload: dict[str, Any]) -> str:
+    usage = payload.get("usage") or {}
+    read, written = usage.get("input_tokens") or 0, usage.get("output_tokens") or 0
+    return f"{read:,} tokens in, {written:,} out" if read or written else "no model was asked"
+
+
+def _tool_result(payload: dict[str, Any]) -> str:
+    parts = [str(payload.get("status", "")), str(payload.get("evidence", "")), str(payload.get("summary", ""))]
+    return " · ".join(part for part in parts if part)

@@ -1,0 +1,103 @@
+"""Teams, members and policy rules: what administrators change. Installation-wide rules are the superusers'."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.db.models.fields.related import ForeignKey
+from django.http import HttpRequest
+
+from runs.admin.entry import administered_teams
+from runs.models import Membership, PolicyRule, Team
+
+
+class TeamOwnedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Rows of a team. Its administrators change them; superusers change every team's and those of no team."""
+
+    team_path = "team_id"
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self._may(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, None)
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._may(request, None)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows if _rules_all(request) else rows.filter(**{f"{self.team_path}__in": administered_teams(request)})
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
+        if db_field.name == "team" and not _rules_all(request) and isinstance(field, forms.ModelChoiceField):
+            field.queryset = Team.objects.filter(pk__in=administered_teams(request))
+            field.required = True  # a rule of no team holds for every team: not a team's administrator's to make
+        return field
+
+    def _may(self, request: HttpRequest, row: Any) -> bool:
+        if _rules_all(request):
+            return True
+        teams = administered_teams(request)
+        return bool(teams) if row is None else getattr(row, self.team_path) in teams
+
+
+def _rules_all(request: HttpRequest) -> bool:
+    return request.user.is_active and request.user.is_superuser
+
+
+class PolicyRuleAdmin(TeamOwnedAdmin):
+    list_display = ["order", "name", "tool", "risk", "effect", "votes", "role", "team"]
+    list_display_links = ["name"]
+    list_select_related = ["team"]
+    ordering = ["order", "id"]
+
+
+class MembershipAdmin(TeamOwnedAdmin):
+    list_display = ["user", "team", "role", "is_service"]
+    list_filter = ["role", "is_service"]
+    list_select_related = ["user", "team"]
+    search_fields = ["user__username"]
+    ordering = ["team__name", "user__username"]
+
+
+class MembershipInline(admin.TabularInline):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Members on their team's page; whoever may change the team may change them."""
+
+    model = Membership
+    extra = 0
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return obj is None or _rules_all(request) or obj.pk in administered_teams(request)
+
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission
+
+
+class TeamAdmin(TeamOwnedAdmin):
+    team_path = "pk"
+    list_display = ["name", "slug", "created_at"]
+    prepopulated_fields = {"slug": ["name"]}
+    inlines = [MembershipInline]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return _rules_all(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return _rules_all(request)
+
+
+ADMINS: dict[type[Model], type[TeamOwnedAdmin]] = {
+    PolicyRule: PolicyRuleAdmin,
+    Membership: MembershipAdmin,
+    Team: TeamAdmin,
+}

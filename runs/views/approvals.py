@@ -1,0 +1,99 @@
+"""The approval page: everything that one decision needs, and the POST that makes it."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST, require_safe
+
+from runs.inbox import inbox_of
+from runs.models import Approval
+from runs.permissions import enters_admin
+from runs.review import effect_words, review_of
+from runs.services.approvals import decide_approval
+from runs.services.errors import Refused
+
+REASONS = (
+    "A ticket for this exists already",
+    "The evidence does not carry it",
+    "Wrong service or destination",
+    "The text needs other words",
+    "Not needed, a person is on it",
+)
+
+
+@login_required
+@require_safe
+def approval_list(request: HttpRequest) -> HttpResponse:
+    """What waits for this person and for others. Deciding many at once is the admin's."""
+    return render(request, "approvals/list.html", {"inbox": inbox_of(request.user, timezone.now())})
+
+
+@login_required
+@require_safe
+@never_cache
+def approval_page(request: HttpRequest, pk: int) -> HttpResponse:
+    return render(request, "approvals/page.html", _shown(request, _mine(request, pk)))
+
+
+@login_required
+@require_GET
+@never_cache
+def approval_part(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page's inside for a page that is open; 204 while it would look the same."""
+    context = _shown(request, _mine(request, pk))
+    if request.GET.get("version") == context["review"].version:
+        return HttpResponse(status=204)
+    return render(request, "approvals/_approval.html", context)
+
+
+@login_required
+@require_POST
+def approval_decide(request: HttpRequest, pk: int) -> HttpResponse:
+    """One vote. Bound to the arguments that the form was made from; refused ones answer with the page as it is now."""
+    approval = _mine(request, pk)
+    approve = request.POST.get("decision") == "approve"
+    try:
+        if approve:
+            _check_target(approval, request.POST.get("target", ""))
+        decide_approval(
+            pk, user=request.user, approve=approve, reason=_reason(request),
+            args_sha256=request.POST.get("args_sha256", ""), door="web",
+        )  # fmt: skip
+    except Refused as refused:
+        if refused.status == 404:
+            raise Http404(str(refused)) from None
+        context = _shown(request, _mine(request, pk)) | {"refused": refused, "typed": request.POST.get("reason", "")}
+        return render(request, "approvals/page.html", context, status=refused.status)
+    return redirect("approval", pk=pk)
+
+
+def _mine(request: HttpRequest, pk: int) -> Approval:
+    seen = Approval.objects.visible_to(request.user).select_related("run__team", "run__starter", "call", "call__ticket")
+    return get_object_or_404(seen, pk=pk)
+
+
+def _shown(request: HttpRequest, approval: Approval) -> dict[str, object]:
+    return {
+        "approval": approval,
+        "review": review_of(approval, request.user, timezone.now()),
+        "effect": effect_words(approval),
+        "reasons": REASONS,
+        "queue": "admin:approvals" if enters_admin(request.user) else "approval_list",
+    }
+
+
+def _reason(request: HttpRequest) -> str:
+    """The ticked reasons and the person's own words, as one text."""
+    chosen = [words for words in request.POST.getlist("because") if words in REASONS]
+    return ". ".join(filter(None, [*chosen, request.POST.get("reason", "").strip()]))
+
+
+def _check_target(approval: Approval, typed: str) -> None:
+    """A destructive call is approved only by someone who typed where it strikes."""
+    target = str(approval.preview.get("destination") or approval.tool)
+    if approval.risk == "destructive" and typed.strip() != target:
+        raise Refused("target_not_typed", f"Type {target} to approve a call that changes a running system.", 400)

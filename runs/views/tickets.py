@@ -1,0 +1,47 @@
+"""Tickets kept here: the list, and one ticket with its text rendered inert."""
+
+from __future__ import annotations
+
+import re2
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from runs.models import Ticket
+
+PAGE_SIZE = 50
+_LOCAL = re2.compile(r"T-([1-9][0-9]{0,17})")
+
+
+@login_required
+@require_safe
+def ticket_list(request: HttpRequest) -> HttpResponse:
+    """Newest first. `q` looks in title and service, `state` narrows; both live in the URL."""
+    query, state = request.GET.get("q", "").strip()[:100], request.GET.get("state", "")
+    tickets = Ticket.objects.visible_to(request.user).select_related("run")
+    if query:
+        tickets = tickets.filter(Q(title__icontains=query) | Q(service__icontains=query))
+    if state in Ticket.State.values:
+        tickets = tickets.filter(state=state)
+    page = Paginator(tickets, PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "tickets/list.html", {"page": page, "query": query, "state": state})
+
+
+@login_required
+@require_safe
+def ticket_page(request: HttpRequest, name: str) -> HttpResponse:
+    """`name` is `T-1`, or the name that an outside tracker gave."""
+    ticket = get_object_or_404(_named(Ticket.objects.visible_to(request.user), name).select_related("run", "call")[:1])
+    approval = ticket.call.approvals.order_by("-id").first()
+    return render(request, "tickets/page.html", {"ticket": ticket, "approval": approval})
+
+
+def _named(tickets: QuerySet[Ticket], name: str) -> QuerySet[Ticket]:
+    if local := _LOCAL.fullmatch(name):
+        return tickets.filter(pk=int(local[1]), external_id="")
+    if not name:
+        raise Http404("No such ticket.")
+    return tickets.filter(external_id=name)
