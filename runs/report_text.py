@@ -29,6 +29,23 @@ def report_markdown(run: Run) -> str:
     return "\n\n".join([part for part in parts if part] + [_footer(run)]) + "\n"
 
 
+def chat_text(run: Run, url: str) -> str:
+    """The answer in at most six lines of plain text, for a chat."""
+    report, badge = run.report or {}, badge_of(run, timezone.now())
+    cause = (report.get("root_cause") or {}).get("mechanism", "")
+    action = next((item["text"] for item in report.get("actions", [])), "")
+    began = f"Began {clock(report['onset'], run.as_of)} {zone_name(run.as_of)}. " if report.get("onset") else ""
+    lines = [
+        f"{badge.glyph} {badge.word} {report.get('severity', '')}".strip(),
+        report.get("summary") or run.answer or run.goal,
+        cause,
+        (began + still_happening(run, report).capitalize()).strip(),
+        f"Next: {action}" if action else "",
+        url,
+    ]
+    return "\n".join(reveal(" ".join(line.split())) for line in lines if line)
+
+
 def inline(text: object) -> str:
     """Text from outside on one line, with nothing that Markdown or HTML would act upon."""
     return reveal(" ".join(str(text).split())).translate(_MARKDOWN)

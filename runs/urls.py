@@ -1,13 +1,23 @@
 """The pages' URLs. The API has its own in runs/api, the socket in runs/routing.py."""
 
 from django.contrib.auth import views as auth
-from django.urls import path
+from django.urls import path, re_path
 
-from runs.views import accounts, approvals, runs, tickets
+from runs.views import accounts, approvals, evidence, report, run, runs, tickets
 
 urlpatterns = [
     path("", runs.run_list, name="run_list"),
     path("runs/new", runs.run_new, name="run_new"),
+    path("runs/newer", runs.run_count_newer, name="run_count_newer"),
+    path("runs/<int:pk>/", run.run_page, name="run"),
+    path("runs/<int:pk>/top", run.run_top, name="run_top"),
+    path("runs/<int:pk>/cancel", run.run_cancel, name="run_cancel"),
+    path("runs/<int:pk>/hold", run.run_hold, name="run_hold"),
+    path("runs/<int:pk>/release", run.run_release, name="run_release"),
+    path("runs/<int:pk>/note", run.run_note, name="run_note"),
+    path("runs/<int:pk>/report.md", report.report_as_markdown, name="report_markdown"),
+    path("runs/<int:pk>/report.json", report.report_as_json, name="report_json"),
+    re_path(r"^runs/(?P<pk>[0-9]{1,18})/evidence/(?P<name>E[1-9][0-9]{0,5})$", evidence.evidence_page, name="evidence"),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("approvals/", approvals.approval_list, name="approval_list"),

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from django import template
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from runs import formats
 from runs.models import Approval, Run
+from runs.picture import Lane, Picture
+from runs.run_list import Filters
 from runs.states import ApprovalState
+from runs.templatetags.inert import revealed
+from runs.timeline import said_by
 from runs.words import Badge, badge_of
 
 register = template.Library()
 
+CURRENT = format_html(' aria-current="{}"', "page")
 THEMES = ("light", "dark")
 SEVERITIES = ("SEV4", "SEV3", "SEV2", "SEV1")
 
@@ -30,7 +38,9 @@ def theme(context: dict[str, Any]) -> SafeString | str:
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons/sprite.svg"), name)
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons/sprite.svg"), name
+    )
 
 
 @register.simple_tag
@@ -65,7 +75,7 @@ def nav_link(context: dict[str, Any], route: str, word: str, count: int = 0) -> 
     path = context["request"].path
     here = path == url or (url != "/" and path.startswith(url)) or (url == "/" and path.startswith("/runs"))
     marked = format_html(' <span class="count">{}</span>', count) if count else ""
-    return format_html('<a href="{}"{}>{}{}</a>', url, format_html(' aria-current="page"') if here else "", word, marked)
+    return format_html('<a href="{}"{}>{}{}</a>', url, CURRENT if here else "", word, marked)
 
 
 @register.simple_tag(takes_context=True)
@@ -73,3 +83,96 @@ def approvals_waiting(context: dict[str, Any]) -> int:
     """How many requests of the person's teams wait for a decision."""
     user = context["request"].user
     return Approval.objects.visible_to(user).filter(state=ApprovalState.PENDING).count()
+
+
+@register.filter
+def when(value: str | datetime | None, reference: datetime | None = None) -> str:
+    """`02:14`, with its date when the reference is of another day."""
+    return formats.clock(value, reference)
+
+
+@register.filter
+def when_s(value: str | datetime | None, reference: datetime | None = None) -> str:
+    """The same with seconds."""
+    return formats.clock(value, reference, seconds=True)
+
+
+@register.filter
+def iso(value: str | datetime | None) -> str:
+    """For the `datetime` attribute of <time>."""
+    at = formats.moment(value)
+    return at.isoformat() if at else ""
+
+
+@register.filter
+def since(at: datetime | None, now: datetime) -> str:
+    """How long before `now`: `40 s`, `2 h 5 min`."""
+    return formats.duration((now - at).total_seconds()) if at else ""
+
+
+@register.filter
+def lasted(seconds: float) -> str:
+    return formats.duration(seconds)
+
+
+@register.filter
+def dollars(micro_usd: int) -> str:
+    return formats.money(micro_usd)
+
+
+@register.filter
+def bytes_in_words(count: int) -> str:
+    return formats.size(count)
+
+
+@register.filter
+def person(actor: str) -> str:
+    """`user:alice` as people say it."""
+    return said_by(actor) or "OpsPilot"
+
+
+@register.filter
+def marked(text: str, quote: str) -> SafeString:
+    """The text, inert, with every place where the quote stands marked."""
+    if not quote or quote not in text:
+        return revealed(text)
+    parts = [revealed(part) for part in text.split(quote)]
+    joint = format_html("<mark>{}</mark>", revealed(quote))
+    return format_html_join(joint, "{}", ((part,) for part in parts))
+
+
+@register.simple_tag
+def lane_path(picture: Picture, lane: Lane) -> str:
+    return picture.path(lane)
+
+
+@register.simple_tag
+def narrowed(filters: Filters, **changes: str) -> str:
+    """The list's URL under these filters with some changed."""
+    return filters.url(**changes)
+
+
+@register.filter
+def milliseconds(count: int) -> str:
+    return formats.duration(count / 1_000)
+
+
+@register.filter
+def zone(at: datetime) -> str:
+    return formats.zone_name(at)
+
+
+@register.filter
+def figure(value: float) -> str:
+    return formats.number(value)
+
+
+@register.filter
+def cut_underscores(name: str) -> str:
+    return name.replace("_", " ")
+
+
+@register.filter
+def commas(names: Iterable[str] | None) -> str:
+    """Names in one line, not yet escaped: pass it on to `revealed`."""
+    return ", ".join(names or ())

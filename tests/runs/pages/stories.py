@@ -18,7 +18,7 @@ from runs.states import CallStatus, Effect
 
 SOURCES = [{"name": "shop", "url": "file:///srv/shop", "env": "prod"}]
 READS = Ruling(Effect.RUN, 1, "approver", "reading is free")
-VOTES = Ruling(Effect.APPROVE, 1, "approver", "writes need one vote")
+
 GOAL = "Investigate database timeouts in the last 5 hours and create a ticket if required"
 LINE = "Connection is not available, request timed out after 5000ms"
 
@@ -46,7 +46,7 @@ def begin(starter: User, team: Team, goal: str = GOAL, as_of: datetime | None = 
         goal=goal, team=team, actor=Actor.person(starter), origin="web", sources=SOURCES, as_of=as_of, leased_to="test"
     ).run  # fmt: skip
     story = Story(run, Lease(run.pk, 1, "test"))
-    drive.begin(run, story.lease)
+    drive.begin(run, story.lease, [{"name": "shop", "kind": "folder", "services": ["orders-api", "checkout"]}], {})
     return story
 
 
@@ -85,7 +85,7 @@ def ask(story: Story) -> None:
         hypotheses=hypotheses("supported"),
     )  # fmt: skip
     partial = report(story) | {"partial": True, "outcome": "LIKELY"}
-    drive.ask_approval(story.run, story.lease, [(calls[0], VOTES)], "The goal asks for a ticket.", partial)
+    drive.ask_approval(story.run, story.lease, [calls[0]], "The goal asks for a ticket.", partial)
 
 
 def conclude(story: Story, outcome: str = "LIKELY", **changes: Any) -> None:

@@ -1,0 +1,129 @@
+"""What the list page shows: rows of a tab under the URL's filters, by key and not by offset, and the strip above."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.cache import cache
+from django.db.models import Count, Q, QuerySet, Sum
+from django.http import QueryDict
+from django.utils import timezone
+
+from runs import queue
+from runs.models import Run
+from runs.states import ACTIVE, TERMINAL, WAITING
+
+PAGE_SIZE = 50
+QUEUE_LOOK_S = 5  # seconds that a look at the queue is kept: the list must not wait for a Redis that is away
+SILENCE_S = 120  # a worker that has not said anything for so long counts as gone (RQ says so every 60 s at most)
+TABS = {"needs": "Needs you", "running": "Running", "finished": "Finished", "all": "All"}
+STATES = {"needs": WAITING, "running": ACTIVE, "finished": TERMINAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the URL asks for. Empty means everything."""
+
+    tab: str
+    query: str = ""
+    service: str = ""
+    starter: str = ""
+    before: int = 0
+
+    @classmethod
+    def of(cls, asked: QueryDict, default_tab: str) -> Filters:
+        tab, before = asked.get("tab", ""), asked.get("before", "")
+        return cls(
+            tab=tab if tab in TABS else default_tab,
+            query=asked.get("q", "").strip()[:200],
+            service=asked.get("service", "").strip()[:200],
+            starter=asked.get("starter", "").strip()[:150],
+            before=int(before) if before.isdecimal() and len(before) < 18 else 0,
+        )
+
+    @property
+    def is_narrow(self) -> bool:
+        return bool(self.query or self.service or self.starter)
+
+    def url(self, **changes: str | int) -> str:
+        """The query string of these filters with some changed."""
+        asked = {"tab": self.tab, "q": self.query, "service": self.service, "starter": self.starter} | changes
+        return "?" + urlencode({name: value for name, value in asked.items() if value})
+
+    def apply(self, runs: QuerySet[Run]) -> QuerySet[Run]:
+        if self.tab in STATES:
+            runs = runs.filter(state__in=STATES[self.tab])
+        if self.query:
+            runs = runs.filter(Q(goal__icontains=self.query) | Q(answer__icontains=self.query))
+        if self.service:
+            runs = runs.filter(service=self.service)
+        if self.starter:
+            runs = runs.filter(started_by__endswith=f":{self.starter}")
+        return runs
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    runs: list[Run]
+    next_before: int  # 0 on the last page
+
+
+def page_of(user: User, filters: Filters) -> Page:
+    """One page of rows, newest first: one query, whatever lies before it."""
+    runs = filters.apply(Run.objects.visible_to(user)).select_related("starter", "team").order_by("-id")
+    runs = runs.defer("report", "hypotheses", "alert", "sources", "budget")
+    if filters.before:
+        runs = runs.filter(id__lt=filters.before)
+    rows = list(runs[: PAGE_SIZE + 1])
+    return Page(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].pk if len(rows) > PAGE_SIZE else 0)
+
+
+def newer_than(user: User, filters: Filters, newest: int) -> int:
+    """How many rows of this tab came after the newest one shown."""
+    return filters.apply(Run.objects.visible_to(user)).filter(id__gt=newest).count()
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """The line above the list."""
+
+    needs: int
+    running: int
+    finished_today: int
+    spent_today: int
+    daily_cap: int
+    pending: int | None
+    workers: int | None
+    is_worker_alive: bool
+
+
+def strip_of(user: User, now: datetime) -> Strip:
+    """Counts of the person's runs in one query, and how the queue does."""
+    midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    # Finished runs of other days are not counted: the open states and one day's rows are what the index gives.
+    today = Q(state__in=TERMINAL, finished_at__gte=midnight)
+    recent = Run.objects.visible_to(user).filter(Q(state__in=ACTIVE | WAITING) | today | Q(created_at__gte=midnight))
+    counts = recent.aggregate(
+        needs=Count("pk", filter=Q(state__in=WAITING)),
+        running=Count("pk", filter=Q(state__in=ACTIVE)),
+        finished=Count("pk", filter=today),
+        spent=Sum("cost_micro_usd", filter=Q(created_at__gte=midnight)),
+    )
+    pending, workers, beat = cache.get_or_set("queue-look", _look_at_queue, QUEUE_LOOK_S) or (None, None, None)
+    is_alive = beat is not None and now - beat < timedelta(seconds=SILENCE_S)
+    return Strip(
+        counts["needs"], counts["running"], counts["finished"], counts["spent"] or 0, settings.DAILY_MICRO_USD,
+        pending, workers, is_alive,
+    )  # fmt: skip
+
+
+def _look_at_queue() -> tuple[int | None, int | None, datetime | None]:
+    names = queue.worker_names()
+    if names is None:
+        return None, None, None
+    beat = queue.newest_heartbeat()
+    return queue.pending_jobs(), len(names), beat if beat is None or beat.tzinfo else timezone.make_aware(beat)

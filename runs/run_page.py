@@ -1,0 +1,288 @@
+"""What the run page shows, part by part, read with a constant number of queries. No HTML and no request here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.cache import cache
+from django.urls import reverse
+
+from runs.audit import Damage, verify_chain
+from runs.formats import plural
+from runs.machine import Arrow, Pill, Place, drawing, pills
+from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall
+from runs.permissions import Verdict, may
+from runs.picture import Picture, Shown, draw
+from runs.report_text import chat_text, cited_number, outcome_word, still_happening
+from runs.states import ApprovalState, CallStatus, RunState, StepKind
+from runs.timeline import Cycle, args_in_words, cycles
+from runs.words import VERDICTS
+
+DRAWN_TOOLS = frozenset({"query_metrics", "search_logs", "list_changes"})
+PICTURE_KEPT_S = 3_600
+CHANGING = frozenset({"write", "destructive"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One claim as a row: sentence, verdict, and where it opens its Evidence."""
+
+    id: str
+    statement: str
+    icon: str
+    verdict: str
+    cited: str
+    evidence: str
+    href: str
+    detail: str
+    is_struck: bool
+    is_against: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    id: str
+    statement: str
+    why: str
+    facts_for: list[Fact]
+    facts_against: list[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An open approval as the run page names it."""
+
+    approval: Approval
+    verdict: Verdict
+
+
+def fact_of(run: Run, claim: Mapping[str, Any]) -> Fact:
+    verdict = claim.get("verdict", "")
+    icon, words = VERDICTS.get(verdict, ("question", "not checked yet"))
+    evidence = claim.get("evidence", "")
+    return Fact(
+        id=claim.get("id", ""), statement=claim.get("statement", ""), icon=icon,
+        verdict=f"{words} from {', '.join(claim.get('based_on', []))}" if verdict == "inference" else words,
+        cited=_cited(run, claim), evidence=evidence, href=_evidence_url(run, claim) if evidence else "",
+        detail=claim.get("detail", ""), is_struck=verdict == "not_in_evidence",
+        is_against=claim.get("role") == "against",
+    )  # fmt: skip
+
+
+def _cited(run: Run, claim: Mapping[str, Any]) -> str:
+    if claim.get("kind") == "quote":
+        return str(claim.get("quote", ""))
+    return cited_number(run, dict(claim)) if claim.get("kind") == "number" else ""
+
+
+def _evidence_url(run: Run, claim: Mapping[str, Any]) -> str:
+    marks = {name: claim[name] for name in ("quote", "figure", "at") if claim.get(name)}
+    url = reverse("evidence", args=[run.pk, claim["evidence"]])
+    return f"{url}?{urlencode(marks)}" if marks else url
+
+
+class RunPage:
+    """One run for one person. Parts are read when a template first asks for them."""
+
+    def __init__(self, run: Run, user: User | AnonymousUser, now: datetime) -> None:
+        self.run, self.user, self.now = run, user, now
+        self.report: dict[str, Any] = run.report or {}
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the report stands: until then everything on the page may change."""
+        return self.run.state == RunState.DONE and bool(self.report)
+
+    @property
+    def pills(self) -> list[Pill]:
+        return pills(self.run)
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has been going, or took."""
+        return ((self.run.finished_at or self.now) - self.run.created_at).total_seconds()
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        return list(self.run.steps.order_by("seq"))
+
+    @cached_property
+    def calls(self) -> list[ToolCall]:
+        return list(self.run.calls.all())
+
+    @cached_property
+    def cycles(self) -> list[Cycle]:
+        return cycles(self.steps, {call.pk: call.args for call in self.calls})
+
+    @cached_property
+    def machine(self) -> tuple[list[Place], list[Arrow]]:
+        return drawing(self.run, self.steps)
+
+    @cached_property
+    def evidence(self) -> list[Evidence]:
+        return list(self.run.evidence.defer("body").select_related("call"))
+
+    # Answer
+
+    @property
+    def doing(self) -> str:
+        """What happens now, in words: the calls that run, else the question being planned."""
+        running = [call for call in self.calls if call.status == CallStatus.STARTED]
+        return "; ".join(f"{call.tool} {args_in_words(call.args)}" for call in running[:2])
+
+    @property
+    def question(self) -> str:
+        """The planner's latest words."""
+        planned = (step.payload.get("rationale", "") for step in reversed(self.steps) if step.name == "choose_tools")
+        return next(planned, "")
+
+    @property
+    def still_happening(self) -> str:
+        return still_happening(self.run, self.report)
+
+    @property
+    def why_word(self) -> str:
+        return outcome_word(self.run.outcome)
+
+    @property
+    def checked(self) -> str:
+        """`5 of 6 facts checked · 2 ruled out · 1 not checked`."""
+        checked, report = self.report.get("checked"), self.report
+        parts = [f"{checked['held']} of {checked['total']} facts hold"] if checked and checked.get("total") else []
+        ruled_out = len(report.get("ruled_out", [])) or len(self.ruled_out)
+        parts += [f"{ruled_out} ruled out"] if ruled_out else []
+        parts += [f"{len(report['not_checked'])} not checked"] if report.get("not_checked") else []
+        return " · ".join(parts)
+
+    @property
+    def looked_at(self) -> str:
+        """`in 3 sources`: how much a verdict without a fault rests on."""
+        return plural(len({item.source for item in self.evidence if item.source}), "source")
+
+    @cached_property
+    def effects(self) -> list[ToolCall]:
+        """What was changed outside, or may have been."""
+        happened = (CallStatus.SUCCESS, CallStatus.TRUNCATED, CallStatus.OUTCOME_UNKNOWN)
+        return [call for call in self.calls if call.risk in CHANGING and call.status in happened]
+
+    # Needs you, do next
+
+    @cached_property
+    def requests(self) -> list[Request]:
+        if self.run.state != RunState.NEEDS_APPROVAL:
+            return []
+        pending = self.run.approvals.filter(state=ApprovalState.PENDING).select_related("run__team", "run__starter")
+        return [Request(approval, may(self.user, "vote", approval)) for approval in pending]
+
+    @cached_property
+    def tickets(self) -> list[Ticket]:
+        return list(self.run.tickets.all())
+
+    @property
+    def actions(self) -> list[dict[str, Any]]:
+        return list(self.report.get("actions", []))[:3]
+
+    @property
+    def chat(self) -> str:
+        """The answer as it is copied into a chat."""
+        return chat_text(self.run, f"{settings.PUBLIC_URL}{reverse('run', args=[self.run.pk])}")
+
+    # Findings
+
+    @cached_property
+    def hypotheses(self) -> dict[str, list[Hypothesis]]:
+        grouped: dict[str, list[Hypothesis]] = {"supported": [], "open": [], "refuted": []}
+        for item in self.run.hypotheses:
+            facts = [fact_of(self.run, claim) for claim in item.get("facts", [])]
+            is_refuted = item.get("status") == "refuted"
+            against = [fact for fact in facts if fact.is_against or is_refuted]
+            shown = Hypothesis(
+                item.get("id", ""), item.get("statement", ""), item.get("why", ""),
+                [fact for fact in facts if fact not in against], against,
+            )  # fmt: skip
+            grouped.setdefault(item.get("status", "open"), []).append(shown)
+        return grouped
+
+    @property
+    def ruled_out(self) -> list[Hypothesis]:
+        return self.hypotheses["refuted"]
+
+    @cached_property
+    def facts(self) -> list[Fact]:
+        """The report's claims; before there is one, what the hypotheses rest on, each once."""
+        claims = self.report.get("claims") or _once(self._facts_of_hypotheses())
+        return [fact_of(self.run, claim) for claim in claims]
+
+    @cached_property
+    def did_not_hold(self) -> list[Fact]:
+        return [fact_of(self.run, claim) for claim in self.report.get("did_not_hold", [])]
+
+    def _facts_of_hypotheses(self) -> Iterable[dict[str, Any]]:
+        return (claim for item in self.run.hypotheses for claim in item.get("facts", []))
+
+    @cached_property
+    def picture(self) -> Picture | None:
+        """The lanes; kept for an hour, for a page that is looked at by many reads bodies only once."""
+        claims = self.report.get("claims") or list(self._facts_of_hypotheses())
+        onset = self.report.get("onset", "")
+        key = f"picture:{self.run.pk}:{len(self.evidence)}:{len(claims)}:{onset}".replace(" ", "_")
+        if (kept := cache.get(key)) is not None:
+            return kept or None
+        bodies = self.run.evidence.filter(call__tool__in=DRAWN_TOOLS).select_related("call")
+        shown = [Shown(item.name, item.call.tool, item.data) for item in bodies]
+        picture = draw(shown, claims, onset, self.run.as_of)
+        cache.set(key, picture or False, PICTURE_KEPT_S)
+        return picture
+
+    # Folded
+
+    @property
+    def sources(self) -> list[dict[str, Any]]:
+        """The sources as the run found them at its beginning; before that, their names."""
+        begun = next((step for step in self.steps if step.name == "begin"), None)
+        found: list[dict[str, Any]] = begun.payload.get("sources", []) if begun else []
+        return found or [{"name": source["name"]} for source in self.run.sources]
+
+    @property
+    def sent(self) -> list[tuple[Step, dict[str, Any]]]:
+        """What left for a model, one row a call."""
+        calls = [step for step in self.steps if step.kind == StepKind.MODEL_CALL]
+        return [(step, payload) for step in calls if (payload := step.payload).get("sent")]
+
+    @cached_property
+    def damage(self) -> Damage | None:
+        return verify_chain(self.run.pk, self.run.n_steps, self.run.head_mac, self.steps)
+
+    @property
+    def budget(self) -> list[tuple[str, int, int]]:
+        """Name, spent, cap; as rows of the budget table."""
+        run = self.run
+        spent = {
+            "steps": run.n_steps, "cycles": run.cycle, "tool_calls": run.n_tool_calls, "model_calls": run.n_model_calls,
+            "tokens": run.tokens_in + run.tokens_out, "micro_usd": run.cost_micro_usd, "driven_ms": run.driven_ms,
+        }  # fmt: skip
+        return [(name, value, run.budget.get(name, 0)) for name, value in spent.items()]
+
+    # What this person may do
+
+    @cached_property
+    def may_cancel(self) -> Verdict:
+        return may(self.user, "cancel", self.run)
+
+    @cached_property
+    def may_note(self) -> Verdict:
+        return may(self.user, "note", self.run)
+
+
+def _once(claims: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    kept: dict[tuple[str, str], dict[str, Any]] = {}
+    for claim in claims:
+        kept.setdefault((claim.get("id", ""), claim.get("statement", "")), claim)
+    return list(kept.values())

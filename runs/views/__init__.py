@@ -1,0 +1,1 @@
+"""The pages: one module a subject, thin over the record. No view writes; services do."""

@@ -1,0 +1,92 @@
+"""The list of investigations, and starting a new one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from runs.examples import examples_for
+from runs.forms import NewRunForm
+from runs.models import Evidence, Run
+from runs.permissions import may
+from runs.run_list import TABS, Filters, newer_than, page_of, strip_of
+from runs.services.actors import Actor
+from runs.services.errors import Refused
+from runs.services.runs import create_run
+from runs.services.teams import home_team
+from runs.sources import chosen_sources, configured_sources
+
+
+@login_required
+@require_safe
+def run_list(request: HttpRequest) -> HttpResponse:
+    """Tabs and filters live in the URL; a constant number of queries."""
+    now = timezone.now()
+    strip = strip_of(request.user, now)
+    filters = Filters.of(request.GET, default_tab="needs" if strip.needs else "all")
+    page = page_of(request.user, filters)
+    context = {
+        "strip": strip, "filters": filters, "page": page, "now": now, "tabs": TABS,
+        "counts": {"needs": strip.needs, "running": strip.running},
+        "next_url": filters.url(before=page.next_before) if page.next_before else "",
+        "newest": page.runs[0].pk if page.runs else 0,
+        "sources": configured_sources(),
+    }  # fmt: skip
+    return render(request, "runs/list.html", context)
+
+
+@login_required
+@require_safe
+def run_count_newer(request: HttpRequest) -> JsonResponse:
+    """How many rows came after `after` under the same filters; the list asks, and shows "3 new"."""
+    after = request.GET.get("after", "")
+    newest = int(after) if after.isdecimal() and len(after) < 18 else 0
+    return JsonResponse({"new": newer_than(request.user, Filters.of(request.GET, default_tab="all"), newest)})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def run_new(request: HttpRequest) -> HttpResponse:
+    """One field, the sources as chips, three examples. A refusal is shown in words beside the field."""
+    sources = configured_sources()
+    names = [source["name"] for source in sources]
+    form = NewRunForm(request.POST or None, sources=sources, initial={"goal": request.GET.get("goal", "")[:4_000]})
+    refusal = ""
+    if request.method == "POST" and form.is_valid():
+        try:
+            return redirect("run", _start(request, form).pk)
+        except Refused as error:
+            refusal = str(error)
+    context = {
+        "form": form, "refusal": refusal, "examples": examples_for(request.user),
+        "chips": _chips(names, form, timezone.now()),
+    }  # fmt: skip
+    return render(request, "runs/new.html", context, status=400 if request.method == "POST" else 200)
+
+
+def _start(request: HttpRequest, form: NewRunForm) -> Run:
+    team = home_team(request.user)
+    if not (verdict := may(request.user, "start", team)):
+        raise Refused("not_allowed", verdict.why, 403)
+    wanted = form.cleaned_data
+    return create_run(
+        goal=wanted["goal"], team=team, actor=Actor.person(request.user), origin="web",
+        sources=chosen_sources(wanted["sources"]),
+    ).run  # fmt: skip
+
+
+def _chips(names: list[str], form: NewRunForm, now: datetime) -> list[dict[str, Any]]:
+    """Each source with whether it is ticked and the age of its newest row when it was last read."""
+    ticked = form.data.getlist("sources") if form.is_bound else names
+    freshest: dict[str, datetime] = {}
+    recent = Evidence.objects.filter(freshness__isnull=False).order_by("-id").values_list("source", "freshness")[:200]
+    for source, freshness in recent:
+        name = source.partition(":")[0]
+        freshest[name] = max(freshness, freshest.get(name, freshness))
+    return [{"name": name, "is_ticked": name in ticked, "freshness": freshest.get(name)} for name in names]
