@@ -125,18 +125,23 @@ def _movement(series: Data) -> float:
 
 
 def _changes(returned: Returned, data: Data) -> Iterator[str]:
+    """What went live before what was only written: many commits must not push a deploy out of the budget."""
     yield from _figures(returned.figures, 6)
-    changes = data.get("changes") or []
-    for change in reversed(changes):
-        yield (
-            f"change {change['at']} {change['kind']} id “{change['id']}” {change.get('service', '')} "
-            f"{change.get('version', '')}: {_clip(change.get('title') or change.get('text', ''), 200)}"
-        )
-    for change in reversed(changes[-6:]):
-        if change.get("files"):
-            yield f"files of “{change['id']}”: {', '.join(change['files'][:6])}"
-        if change.get("diff"):
-            yield f"diff of “{change['id']}”:\n{_clip(change['diff'], 700)}"
+    newest_first = list(reversed(data.get("changes") or []))
+    for is_commit in (False, True):
+        group = [change for change in newest_first if (change["kind"] == "commit") == is_commit]
+        yield from (_change_line(change) for change in group)
+        for change in group[:4]:
+            if change.get("files"):
+                yield f"files of “{change['id']}”: {', '.join(change['files'][:6])}"
+            if change.get("diff"):
+                yield f"diff of “{change['id']}”:\n{_clip(change['diff'], 500)}"
+
+
+def _change_line(change: Data) -> str:
+    about = " ".join(str(change[name]) for name in ("service", "version") if change.get(name))
+    words = _clip(change.get("title") or change.get("text", ""), 200)
+    return f"change {change['at']} {change['kind']} id “{change['id']}” {about}: {words}"
 
 
 def _traces(returned: Returned, data: Data) -> Iterator[str]:
@@ -172,13 +177,18 @@ def _counts(name: str, counts: Data | None) -> Iterator[str]:
 
 
 def _course(points: Sequence[Sequence[Any]]) -> str:
-    """At most twelve points, the first, the last and the peak among them."""
+    """At most twelve points, the first, the last and the peak among them; the date only where it changes."""
     if not points:
         return "none"
     peak = max(range(len(points)), key=lambda index: points[index][1] or 0)
     step = max(1, len(points) // 9)
     chosen = sorted({*range(0, len(points), step), peak, len(points) - 1})
-    return ", ".join(f"{points[index][0]} {_number(points[index][1])}" for index in chosen)
+    parts, date = [], ""
+    for at, value in (points[index] for index in chosen):
+        day, _, clock = str(at).partition("T")
+        parts.append(f"{clock if day == date else at} {_number(value)}")
+        date = day
+    return ", ".join(parts)
 
 
 def _number(value: Any) -> str:

@@ -16,7 +16,7 @@ Block = dict[str, Any]
 HEAD = re.compile(r"^(E\d+) · (\w+) · (\w+)", re.MULTILINE)
 TEMPLATE = re.compile(r"^template ×(\d+) (\S*) (\S+) to (\S+): (.+)$", re.MULTILINE)
 LINE = re.compile(r"^line (\S+) (\S*) \S*: (.+[^…])$", re.MULTILINE)
-CHANGE = re.compile(r"^change (\S+) (\w+) id “([^”]+)” (\S*) \S*: (.+[^…])$", re.MULTILINE)
+CHANGE = re.compile(r"^change (\S+) (\w+) id “([^”]+)” ([^\s:]*)[^:]*: (.+[^…])$", re.MULTILINE)
 SERIES = re.compile(r"^series “([^”]+)” [^:]*:.*?\bmax ([-\d.e+]+)", re.MULTILINE)
 TOTAL = re.compile(r"^figures:.*?\btotal = (\d+)", re.MULTILINE)
 FAILED_CLAIM = re.compile(r"^(C\d+): ", re.MULTILINE)
@@ -52,7 +52,7 @@ def investigate(body: dict[str, Any]) -> list[Block]:
 def _calls(
     offered: dict[str, Any], seen: Seen, body: dict[str, Any], turn: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Wide first, then the loudest service, then a ticket where one is asked for, then the report."""
+    """Wide first, then milder lines of the loudest service, then a ticket where one is asked for, then the report."""
     first: list[tuple[str, dict[str, Any]]] = [
         ("search_logs", {"pattern": "", "level": "ERROR", "limit": 20, "ignore_case": True}),
         ("query_metrics", {"name": "*", "aggregation": "avg", "step_s": 60}),
@@ -63,7 +63,7 @@ def _calls(
     service = _loudest(seen)[1]
     if wide:
         yield from [(name, _complete(arguments, offered[name])) for name, arguments in wide]
-    elif service and len(seen.all("search_logs")) == 1:
+    elif "search_logs" in offered and len(seen.all("search_logs")) == 1:
         arguments = {"pattern": "", "level": "WARN", "service": service, "limit": 20, "ignore_case": True}
         yield "search_logs", _complete(arguments, offered["search_logs"])
     elif "create_ticket" in offered and _asks_for_ticket(body) and not seen.all("create_ticket"):

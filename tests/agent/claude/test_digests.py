@@ -20,7 +20,8 @@ def test_a_log_digest_holds_counts_course_templates_and_lines_verbatim() -> None
     head, body = text.split("\n", 1)
     assert head == "E3 · search_logs · success · source shop:logs · newest row 2026-05-04T00:00:00+00:00"
     assert "total = 1912" in body and "services: orders 1900, payments 12" in body
-    assert "2026-05-04T10:59:00+00:00 59" in body  # the peak of the course
+    assert "2026-05-04T10:00:00+00:00 0, 10:06:00+00:00 6" in body  # the course, its date once
+    assert "10:59:00+00:00 59" in body  # and its peak
     assert "template ×1900 orders" in body
     assert "line 2026-05-04T11:59:00+00:00 orders0 ERROR: pool exhausted after 30000 ms" in body
 
@@ -71,6 +72,17 @@ def test_changes_come_newest_first_with_the_diff() -> None:
     text = digest(_of("list_changes", {"changes": changes}), FENCE, 2_400)
     assert text.index("id “c2”") < text.index("id “c1”")
     assert "-pool = 40\n+pool = 4" in text and "files of “c2”: db.py" in text
+
+
+def test_many_commits_do_not_push_a_deploy_out_of_the_budget() -> None:
+    commits = [_change("commit", f"{minute:040d}", f"10:{minute:02d}") for minute in range(60)]
+    deploy = _change("deploy", "deploy:orders:2.0", "09:00") | {"diff": "-pool = 40\n+pool = 4"}
+    text = digest(_of("list_changes", {"changes": [deploy, *commits]}), FENCE, 2_400)
+    assert "deploy:orders:2.0" in text and "+pool = 4" in text
+
+
+def _change(kind: str, ident: str, clock: str) -> dict[str, Any]:
+    return {"id": ident, "kind": kind, "at": f"2026-05-04T{clock}:00Z", "service": "orders", "title": "a change"}
 
 
 def test_traces_name_failing_services_calls_and_spans() -> None:
