@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from tools.base import ToolContext
+from tools.base import ToolContext, ToolError
 from tools.sources.spec import Kind, SourceState
 from tools.sources.timestamps import from_us, iso, to_us
 from tools.timerange import TimeRange, resolve
@@ -102,8 +102,11 @@ class Reach:
 
 
 def reach(context: ToolContext, kind: Kind, sources: Sequence[AnySource], since: str, until: str) -> Reach:
-    """Raises ToolError for a range that cannot be."""
+    """Raises ToolError for a range that cannot be, and where none of the sources can be read."""
     states = [source.state() for source in sources]
+    if all(state.problem for state in states):
+        problems = "; ".join(f"{state.name}: {state.problem}" for state in states)
+        raise ToolError(f"No {kind} could be read, so nothing was searched. {problems}")
     oldest = min((state.oldest for state in states if state.oldest), default=None)
     return Reach(kind, resolve(since, until, context.as_of, oldest), context.as_of, states)
 

@@ -81,7 +81,7 @@ def _known(patterns: list[KnownPattern], pattern: Pattern | None, service: str) 
 def _result(params: SearchLogs, within: Reach, hits: LogHits, known: list[KnownPattern]) -> ToolResult:
     is_empty = not hits.total and not known
     return ToolResult(
-        status=Status.NO_DATA if is_empty else Status.SUCCESS,
+        status=Status.NO_DATA if is_empty else Status.TRUNCATED if hits.is_cut else Status.SUCCESS,
         summary=_summary(params, within, hits, known) + within.notes(),
         data=_data(within, hits, known) | ({"available": {"services": within.services}} if is_empty else {}),
         figures=_figures(hits, known),

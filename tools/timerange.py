@@ -16,8 +16,8 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _UNIT = r"(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|wks?|weeks?)"
 _WORDS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
           "nine": 9, "ten": 10, "twelve": 12, "half": 0.5}  # fmt: skip
-_AMOUNT = rf"(?:\d+(?:\.\d+)?|{'|'.join(_WORDS)})"
-_PART = re.compile(rf"({_AMOUNT})?\s*(?:an?\s+)?({_UNIT})(?![a-z])")
+_AMOUNT = rf"(?:\d+(?:\.\d+)?|(?:{'|'.join(_WORDS)})\b)"
+_PART = re.compile(rf"(?:({_AMOUNT})\s*(?:an?\s+)?|(?<![a-z]))({_UNIT})(?![a-z])")
 _DURATION = re.compile(
     rf"(?:now\s*-|-|(?:in\s+)?(?:the\s+)?(?:last|past|previous)\s)?\s*"
     rf"((?:{_AMOUNT}?\s*(?:an?\s+)?{_UNIT}(?![a-z])(?:\s*(?:,|and)?\s*)?)+?)(?:\s+ago)?\Z"
@@ -62,8 +62,8 @@ def resolve(since: str, until: str, as_of: datetime, oldest: datetime | None) ->
             f"Ask for a time before it, for example {EXAMPLES}."
         )
     stop = _moment(until, as_of, "until") if until else _implied_end(since, as_of, end)
-    if stop <= start and _CLOCK.fullmatch(until):  # "22:00 to 12:00" at 10:40 means the noon to come
-        stop += timedelta(days=1)
+    if stop <= start and _CLOCK.fullmatch(until):
+        start, stop = _across_midnight(start, stop, since)
     stop = end if stop >= as_of.replace(microsecond=0) else stop
     if start >= stop:
         raise ToolError(
@@ -115,6 +115,13 @@ def _moment(text: str, as_of: datetime, field: str) -> datetime:
     if found is None:
         raise ToolError(f"{field}={text!r} is not a time. Valid: {EXAMPLES}.")
     return found
+
+
+def _across_midnight(start: datetime, stop: datetime, since: str) -> tuple[datetime, datetime]:
+    """Clock times in the wrong order: "22:00 to 03:00" began the evening before, "10:00 to 23:00" is not over yet."""
+    if _CLOCK.fullmatch(since) and start.time() > stop.time():
+        return start - timedelta(days=1), stop
+    return start, stop + timedelta(days=1)
 
 
 def _midnight(as_of: datetime) -> datetime:

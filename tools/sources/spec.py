@@ -34,3 +34,10 @@ class SourceState:
     problem: str = ""  # in words; empty when it answers
     skipped: int = 0  # malformed rows
     notes: Sequence[str] = ()  # files that were not read, and why
+
+
+def problem_of(rows: int, notes: Sequence[str], skipped: int, missing: str) -> str:
+    """Why a source cannot be used: nothing in it could be read. A source that is merely empty has no problem."""
+    if rows:
+        return ""
+    return "; ".join(notes) or (f"{skipped:,} rows, none with {missing}" if skipped else "")

@@ -10,7 +10,7 @@ from typing import Any
 from tools.sources.changes.change import Change, ChangeKind
 from tools.sources.confined import Fingerprint, Refused, Root
 from tools.sources.json_rows import read_json, read_rows
-from tools.sources.spec import SourceState
+from tools.sources.spec import SourceState, problem_of
 from tools.sources.timestamps import from_us, iso_us, read_us
 from tools.sources.words import clean, first_of, text_of
 
@@ -148,7 +148,7 @@ class FileChanges:
             oldest=from_us(changes[0].at_us) if changes else None,
             newest=from_us(changes[-1].at_us) if changes else None,
             services=sorted({change.service for change in changes if change.service and change.kind != "status"}),
-            problem="; ".join(self.notes) if self.notes and not changes else "",
+            problem=problem_of(len(changes), self.notes, self.skipped, "a time"),
             skipped=self.skipped,
             notes=tuple(self.notes),
         )

@@ -17,7 +17,7 @@ from tools.sources.logs.index import LogIndex, build
 from tools.sources.logs.masking import template_of
 from tools.sources.logs.matching import matching_rows
 from tools.sources.logs.search import LogHits, LogQuery, TemplateCount
-from tools.sources.spec import SourceState
+from tools.sources.spec import SourceState, problem_of
 from tools.sources.timestamps import from_us
 
 NAME = re.compile(r".+\.(?:log|jsonl|ndjson)(?:[.-]\d{1,10})?(?:\.gz|\.zst)?\Z", re.IGNORECASE)
@@ -44,6 +44,7 @@ class LogFile:
         hits = self._count(rows[is_here], query)
         hits.searched = int(here.sum())
         hits.before = len(rows) - len(rows[is_here])
+        hits.is_cut = bool(index.left_out) and query.since_us < int(index.times.min(initial=query.until_us))
         return hits
 
     def _asked(self, query: LogQuery) -> NDArray[np.bool_]:
@@ -143,12 +144,7 @@ class FileLogs:
             oldest=min((from_us(index.times.min()) for index in filled), default=None),
             newest=max((from_us(index.times.max()) for index in filled), default=None),
             services=sorted({name for index in filled for name in index.names if name}),
-            problem="" if filled else self._problem(skipped),
+            problem=problem_of(len(filled), self.notes, skipped, "a time at the start"),
             skipped=skipped,
             notes=tuple(self.notes),
         )
-
-    def _problem(self, skipped: int) -> str:
-        if self.notes:
-            return "; ".join(self.notes)
-        return f"{skipped:,} lines, none with a time that could be read" if skipped else "the log files are empty"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pydantic_core import from_json
@@ -48,8 +49,16 @@ def _row(line: bytes) -> dict[str, Any] | None:
     try:
         row = from_json(line)
     except ValueError:
-        return None
+        row = _lenient(line)
     return row if isinstance(row, dict) else None
+
+
+def _lenient(line: bytes) -> Any:
+    """The slower parser, which also takes lone surrogates and bytes that are not UTF-8."""
+    try:
+        return json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _service(row: dict[str, Any]) -> str:

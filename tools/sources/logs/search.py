@@ -43,6 +43,7 @@ class LogHits:
 
     total: int = 0
     searched: int = 0
+    is_cut: bool = False  # the range begins before the oldest line that was read of a file too large
     before: int = 0  # matches in the range of equal length that ends where this one starts
     buckets: Counter[int] = field(default_factory=Counter)
     services: Counter[str] = field(default_factory=Counter)
@@ -57,6 +58,7 @@ class LogHits:
         self.total += other.total
         self.searched += other.searched
         self.before += other.before
+        self.is_cut |= other.is_cut
         self.buckets.update(other.buckets)
         self.services.update(other.services)
         self.levels.update(other.levels)

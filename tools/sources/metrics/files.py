@@ -11,7 +11,7 @@ import numpy as np
 from tools.sources.confined import Fingerprint, Refused, Root
 from tools.sources.metrics.query import Series
 from tools.sources.metrics.tables import Table, read_table
-from tools.sources.spec import SourceState
+from tools.sources.spec import SourceState, problem_of
 from tools.sources.timestamps import from_us
 
 NAME = re.compile(r"metrics.*\.(?:csv|tsv|parquet)\Z", re.IGNORECASE)
@@ -60,9 +60,7 @@ class FileMetrics:
             oldest=min((from_us(one.times[0]) for one in series), default=None),
             newest=max((from_us(one.times[-1]) for one in series), default=None),
             services=sorted({one.service for one in series if one.service}),
-            problem=""
-            if series
-            else "; ".join(self.notes) or f"no row with a time and a number ({skipped:,} passed over)",
+            problem=problem_of(len(series), self.notes, skipped, "a time and a number"),
             skipped=skipped,
             notes=tuple(self.notes),
         )

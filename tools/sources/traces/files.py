@@ -10,7 +10,7 @@ from typing import Any
 
 from tools.sources.confined import Fingerprint, Refused, Root
 from tools.sources.json_rows import read_rows
-from tools.sources.spec import SourceState
+from tools.sources.spec import SourceState, problem_of
 from tools.sources.timestamps import from_us, read_us
 from tools.sources.traces.span import Span
 from tools.sources.words import clean_value, first_of, text_of
@@ -136,7 +136,7 @@ class FileTraces:
     def state(self) -> SourceState:
         opened = self.opened()
         spans = [span for traces in opened for span in traces.spans]
-        edges = self.topology()
+        edges, skipped = self.topology(), sum(traces.skipped for traces in opened)
         named = {span.service for span in spans} | {service for edge in edges for service in edge}
         return SourceState(
             name=self.name,
@@ -145,7 +145,7 @@ class FileTraces:
             oldest=min((from_us(span.start_us) for span in spans), default=None),
             newest=max((from_us(span.start_us) for span in spans), default=None),
             services=sorted(named - {""}),
-            problem="" if spans or edges else "; ".join(self.notes) or "no span with a trace id, a span id and a start",
-            skipped=sum(traces.skipped for traces in opened),
+            problem=problem_of(len(spans) + len(edges), self.notes, skipped, "a trace id, a span id and a start"),
+            skipped=skipped,
             notes=tuple(self.notes),
         )

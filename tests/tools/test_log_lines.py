@@ -1,0 +1,138 @@
+"""Lines of the usual formats: their time, level, service and text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tools.conftest import AS_OF, ask_folder, write
+from tools.sources.logs import json_lines, levels, text_lines
+from tools.sources.logs.masking import template_of
+from tools.sources.timestamps import iso_us
+
+NEWEST = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NINE = "2026-03-01T09:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("line", "at", "level", "service"),
+    [
+        ("2026-03-01T09:00:00Z ERROR pool exhausted", NINE, "ERROR", ""),
+        ("2026-03-01 09:00:00,123 WARNING disk at 91 %", "2026-03-01T09:00:00.123000Z", "WARN", ""),
+        ("[2026-03-01T10:00:00+01:00] [info] started", NINE, "INFO", ""),
+        ("2026/03/01 09:00:00 [error] 12#12: *7 upstream timed out", NINE, "ERROR", ""),
+        ("2026-03-01 09:00:00 orders-api ERROR pool exhausted", NINE, "ERROR", "orders-api"),
+        ("2026-03-01 09:00:00 [orders] FATAL gone", NINE, "FATAL", "orders"),
+        ("2026-03-01 09:00:00 ERROR [orders-api] pool exhausted", NINE, "ERROR", "orders-api"),
+        ("2026-03-01 09:00:00 ERROR orders-api: pool exhausted", NINE, "ERROR", "orders-api"),
+        ("2026-03-01 09:00:00 INFO [http-nio-8080-exec-3] request done", NINE, "INFO", ""),
+        ("2026-03-01 09:00:00 INFO [main] c.e.Pool : filled", NINE, "INFO", ""),
+        ("2026-03-01 09:00:00 DEBUG service=cart took 5 ms", NINE, "DEBUG", "cart"),
+        ("2026-03-01 09:00:00 plain words without a level", NINE, "", ""),
+        ("2026-03-01 09:00:00 no error-prone word is a level", NINE, "", ""),
+        ('ts=2026-03-01T09:00:00Z level=warn app=cart msg="slow call" ms=900', NINE, "WARN", "cart"),
+        ("level=error time=1772355600 msg=down", NINE, "ERROR", ""),
+        ("Mar  1 09:00:00 host7 sshd[311]: error: maximum attempts", NINE, "", "sshd"),
+        ("<11>Mar  1 09:00:00 host7 cron: failed", NINE, "ERROR", "cron"),
+        ("<165>1 2026-03-01T09:00:00Z host7 cart 8710 ID47 - out of stock", NINE, "INFO", "cart"),
+        ("Dec 31 23:00:00 host7 cron: last year", "2025-12-31T23:00:00Z", "", "cron"),
+        ('10.0.0.7 - bob [01/Mar/2026:10:00:00 +0100] "GET /cart HTTP/1.1" 503 12', NINE, "ERROR", ""),
+        ('10.0.0.7 - bob [01/Mar/2026:10:00:00 +0100] "GET /cart HTTP/1.1" 200 12', NINE, "INFO", ""),
+        ("[Sun Mar 01 09:00:00.000 2026] [core:error] [pid 3] child died", NINE, "ERROR", ""),
+        ("E0301 09:00:00.000000       1 reflector.go:12] failed to list", NINE, "ERROR", ""),
+        ("1772355600.5 INFO up", "2026-03-01T09:00:00.500000Z", "INFO", ""),
+    ],
+)
+def test_a_text_line_gives_its_time_level_and_service(line: str, at: str, level: str, service: str) -> None:
+    head = text_lines.head(line.encode(), NEWEST)
+    assert head is not None
+    assert (iso_us(head.at_us), levels.name(head.level), head.service) == (at, level, service)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "    at Pool.take(Pool.java:12)", "Traceback (most recent call last):", "Caused by: x", "key=value", "12"],
+)
+def test_a_line_without_a_time_belongs_to_the_one_above(line: str) -> None:
+    assert text_lines.head(line.encode(), NEWEST) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "level", "service", "message"),
+    [
+        (
+            '{"timestamp": "2026-03-01T09:00:00Z", "severity_text": "WARN", "service": "a", "msg": "m"}',
+            "WARN",
+            "a",
+            "m",
+        ),
+        (
+            '{"@timestamp": "2026-03-01T09:00:00Z", "log.level": "error", "service.name": "a", "message": "m"}',
+            "ERROR",
+            "a",
+            "m",
+        ),
+        ('{"time": 1772355600000, "level": 50, "app": "a", "msg": "m"}', "ERROR", "a", "m"),
+        ('{"ts": 1772355600.0, "level": "INFO", "service": {"name": "a"}, "event": "m"}', "INFO", "a", "m"),
+        ('{"time": "2026-03-01T09:00:00Z", "stream": "stderr", "log": "m"}', "", "", "m"),
+        ('{"time": "2026-03-01T09:00:00Z", "msg": {"nested": 1}}', "", "", "{'nested': 1}"),
+    ],
+)
+def test_a_json_line_is_read_under_the_names_in_use(line: str, level: str, service: str, message: str) -> None:
+    head = json_lines.head(line.encode())
+    assert head is not None
+    assert (iso_us(head.at_us), levels.name(head.level), head.service) == (NINE, level, service)
+    assert json_lines.body(line.encode()).message == message
+
+
+@pytest.mark.parametrize("line", ["{", "[]", "{}", '{"time": "soon"}', '{"time": null, "msg": "m"}', "{" * 5_000])
+def test_a_json_line_without_a_time_is_none(line: str) -> None:
+    assert json_lines.head(line.encode()) is None
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_whatever_make_the_parsers_fail(line: bytes) -> None:
+    text_lines.head(line, NEWEST)
+    text_lines.body(line)
+    json_lines.head(b"{" + line)
+    json_lines.body(b"{" + line)
+
+
+def test_a_stack_trace_joins_the_entry_above_it(tmp_path: Path) -> None:
+    lines = [
+        "2026-03-01 09:59:00 ERROR orders-api boom",
+        "java.lang.Boom: no",
+        "\tat A.b(A.java:1)",
+        "2026-03-01 09:59:01 INFO on",
+    ]
+    write(tmp_path / "app.log", ["a line before any time", *lines])
+    result = ask_folder(tmp_path, "search_logs", AS_OF)
+    assert [match["message"] for match in result.data["matches"]] == [lines[3], "\n".join(lines[:3])]
+    assert result.data["matches"][1]["where"] == "app.log:2"
+    assert result.skipped == 1
+    assert ask_folder(tmp_path, "search_logs", AS_OF, pattern=r"A\.java").data["total"] == 1
+
+
+def test_the_files_stem_is_the_service_of_lines_that_name_none(tmp_path: Path) -> None:
+    write(tmp_path / "checkout.log", ["2026-03-01 09:59:00 ERROR boom", "2026-03-01 09:59:00 ERROR [edge-proxy] boom"])
+    write(tmp_path / "logs.ndjson", ['{"ts": "2026-03-01T09:59:00Z", "msg": "from nobody"}'])
+    assert ask_folder(tmp_path, "search_logs").data["services"] == {"checkout": 1, "edge-proxy": 1, "": 1}
+
+
+@pytest.mark.parametrize(
+    ("message", "template"),
+    [
+        ("took 5 ms, 3.2 MB", "took <n> ms, <n> MB"),
+        ("from 10.0.0.7:443 to 10.0.0.8", "from <ip> to <ip>"),
+        ("user 123e4567-e89b-12d3-a456-426614174000 left", "user <uuid> left"),
+        ("at 2026-03-01T09:00:00Z ptr 0x7ffe and 9f86d081884c7d65", "at <time> ptr <hex> and <hex>"),
+        ("retry -1 of s3 and http2", "retry <n> of s3 and http2"),
+        ("first line 1\nsecond line", "first line <n>"),
+    ],
+)
+def test_what_varies_in_a_message_is_masked(message: str, template: str) -> None:
+    assert template_of(message) == template
