@@ -9,59 +9,25 @@ import json
 import logging
 import os
 import selectors
-import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
 
-from agent.jsonclean import clean
-from agent.toolwire import ContextSpec, FrameError, Frames, pack_context, unpack_result
-from tools.base import Status, ToolError, ToolResult
+from agent.toolcall import LAST_WORDS_S, CallEnd, Child, HostedCall, Running, result_of
+from agent.toolwire import pack_context
 
 logger = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
-START_S = 30.0  # importing every tool, on a busy machine
-LAST_WORDS_S = 2.0  # how long the template may take to report a dead child's exit code
-
-Ended = Literal["returned", "refused", "raised", "out_of_memory", "timed_out", "crashed"]
 
 
 class ToolHostError(RuntimeError):
     """The tool process cannot be started: a broken installation, not a tool's fault."""
-
-
-@dataclass(frozen=True, slots=True)
-class HostedCall:
-    """One call to run. `evidence` is asked in the caller's thread; a name it does not know raises ToolError."""
-
-    tool: str
-    args: dict[str, Any]
-    context: ContextSpec
-    timeout_s: float
-    evidence: Callable[[str], dict[str, Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class CallEnd:
-    """How a call ended, always with a result to record. Never repeated by the host."""
-
-    result: ToolResult
-    ended: Ended
-    duration_ms: int
-
-    @property
-    def is_certain(self) -> bool:
-        """False where a write may or may not have reached the other side before its process was lost."""
-        return self.ended in ("returned", "refused")
 
 
 class ToolHost:
@@ -72,7 +38,7 @@ class ToolHost:
         self.memory_mb = memory_mb
         self._lock = threading.Lock()
         self._owner = os.getpid()
-        self._idle: list[_Child] = []
+        self._idle: list[Child] = []
         self._template: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
@@ -107,7 +73,7 @@ class ToolHost:
         ends: dict[int, CallEnd] = {}
         waiting = deque(enumerate(calls))
         with selectors.DefaultSelector() as selector:
-            running: list[_Running] = []
+            running: list[Running] = []
             try:
                 while waiting or running:
                     while waiting and len(running) < self.parallel:
@@ -121,15 +87,15 @@ class ToolHost:
                     one.child.kill()
         return [ends[index] for index in range(len(calls))]
 
-    def _begin(self, index: int, call: HostedCall, selector: selectors.BaseSelector) -> _Running:
+    def _begin(self, index: int, call: HostedCall, selector: selectors.BaseSelector) -> Running:
         child = self._take_child()
-        one = _Running(index, call, child, started=time.monotonic())
+        one = Running(index, call, child, started=time.monotonic())
         child.frames.sock.settimeout(call.timeout_s)
         one.send({"tool": call.tool, "args": call.args, "context": pack_context(call.context)})
         selector.register(child.frames.sock, selectors.EVENT_READ, one)
         return one
 
-    def _advance(self, running: list[_Running], selector: selectors.BaseSelector) -> list[_Running]:
+    def _advance(self, running: list[Running], selector: selectors.BaseSelector) -> list[Running]:
         """Waits for the next thing to happen and returns the calls that ended by it."""
         soonest = min(one.deadline for one in running)
         for key, _events in selector.select(max(0.0, soonest - time.monotonic())):
@@ -140,7 +106,7 @@ class ToolHost:
                 one.answer = {"ended": "timed_out"}
         return [one for one in running if one.answer is not None]
 
-    def _finish(self, one: _Running) -> CallEnd:
+    def _finish(self, one: Running) -> CallEnd:
         answer = one.answer or {}
         exit_words = ""
         if answer["ended"] in ("returned", "refused", "raised"):
@@ -153,12 +119,12 @@ class ToolHost:
         if "traceback" in answer:
             logger.error("%s failed inside:\n%s", one.call.tool, answer["traceback"])
         return CallEnd(
-            result=_result(one.call, answer, self.memory_mb, exit_words),
+            result=result_of(one.call, answer, self.memory_mb, exit_words),
             ended=answer["ended"],
             duration_ms=round((time.monotonic() - one.started) * 1000),
         )
 
-    def _take_child(self) -> _Child:
+    def _take_child(self) -> Child:
         with self._lock:
             self._forget_after_fork()
             while self._idle:
@@ -175,14 +141,14 @@ class ToolHost:
             except (OSError, EOFError) as error:
                 raise ToolHostError("The tool process does not start; its own message stands above.") from error
 
-    def _give_back(self, child: _Child) -> None:
+    def _give_back(self, child: Child) -> None:
         with self._lock:
             if len(self._idle) < self.parallel:
                 self._idle.append(child)
                 return
         child.close()
 
-    def _spawn(self) -> _Child:
+    def _spawn(self) -> Child:
         if self._control is None:
             raise EOFError
         ours, theirs = socket.socketpair()
@@ -193,7 +159,7 @@ class ToolHost:
         finally:
             theirs.close()
             os.close(status_write)
-        return _Child(ours, status_read)
+        return Child(ours, status_read)
 
     def _end_template(self) -> None:
         if self._control is not None:
@@ -210,101 +176,6 @@ class ToolHost:
             self._template = None  # the process that started it waits for it
             while self._idle:
                 self._idle.pop().close()
-
-
-class _Child:
-    """One child process of the template, as seen through its socket and its status pipe."""
-
-    def __init__(self, sock: socket.socket, status_fd: int):
-        self.frames = Frames(sock)
-        self._status = os.fdopen(status_fd, "rb", buffering=0)
-        first = self._status_line(START_S)
-        if not first:
-            self.close()
-            raise EOFError
-        self._pid = int(first)
-
-    def is_alive(self) -> bool:
-        """Whether an idle child still waits for a call: an end of file would make its socket readable."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self.frames.sock, selectors.EVENT_READ)
-            return not selector.select(0)
-
-    def kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self._pid, signal.SIGKILL)
-        self.close()
-
-    def close(self) -> None:
-        """The child ends when it next reads; the template kills it if it is busy."""
-        self.frames.sock.close()
-        self._status.close()
-
-    def exit_words(self) -> str:
-        reported = self._status_line(LAST_WORDS_S)
-        if not reported:
-            return "exit unknown"
-        code = int(reported)
-        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
-
-    def _status_line(self, wait_s: float) -> bytes:
-        """The next line of the status pipe; empty when it ended or nothing came in time."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._status, selectors.EVENT_READ)
-            return self._status.readline() if selector.select(wait_s) else b""
-
-
-@dataclass(eq=False, slots=True)
-class _Running:
-    """A call under way in its child."""
-
-    index: int
-    call: HostedCall
-    child: _Child
-    started: float
-    answer: dict[str, Any] | None = None
-
-    @property
-    def deadline(self) -> float:
-        return self.started + self.call.timeout_s
-
-    def send(self, message: dict[str, Any]) -> None:
-        try:
-            self.child.frames.send(clean(message))
-        except OSError:
-            self.answer = {"ended": "crashed"}
-
-    def read(self) -> None:
-        try:
-            message = self.child.frames.pull()
-        except (EOFError, OSError, FrameError):
-            self.answer = {"ended": "crashed"}
-            return
-        if message is None:
-            return
-        if message["ended"]:
-            self.answer = message
-        else:
-            self.send(self._evidence(message["evidence"]))
-
-    def _evidence(self, name: str) -> dict[str, Any]:
-        try:
-            return {"data": self.call.evidence(name)}
-        except ToolError as error:
-            return {"problem": str(error)}
-
-
-def _result(call: HostedCall, answer: dict[str, Any], memory_mb: int, exit_words: str) -> ToolResult:
-    if answer["ended"] == "returned":
-        return unpack_result(answer["result"])
-    words = {
-        "refused": answer.get("text", ""),
-        "raised": f"{call.tool} failed inside: {answer.get('text', '')}",
-        "out_of_memory": f"{call.tool} used more than {memory_mb:,} MB of memory and was stopped.",
-        "timed_out": f"{call.tool} ran longer than {call.timeout_s:g} s and was stopped.",
-        "crashed": f"{call.tool} crashed ({exit_words}).",
-    }
-    return ToolResult(status=Status.ERROR, summary=words[answer["ended"]])
 
 
 def _clean_environment() -> dict[str, str]:
@@ -326,3 +197,6 @@ def _wait_or_kill(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+__all__ = ["CallEnd", "HostedCall", "ToolHost", "ToolHostError"]
