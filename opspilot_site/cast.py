@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from runs.models import Team
-from runs.services.teams import add_member
+from runs.services.teams import add_member, make_team
 from runs.states import Role
 
 CAST = settings.BASE_DIR / "fixtures" / "demo.yaml"
@@ -20,10 +20,7 @@ CAST = settings.BASE_DIR / "fixtures" / "demo.yaml"
 def seed_cast() -> list[User]:
     """Make the teams and people that are missing; answers everybody, in the file's order. Safe to repeat."""
     written = yaml.safe_load(CAST.read_text())
-    teams = {
-        slug: Team.objects.get_or_create(slug=slug, defaults={"name": name})[0]
-        for slug, name in written["teams"].items()
-    }
+    teams = {slug: make_team(slug, name) for slug, name in written["teams"].items()}
     return [_person(entry, teams) for entry in written["people"]]
 
 

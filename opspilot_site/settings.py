@@ -23,6 +23,9 @@ if (BASE_DIR / ".env").exists() and not env.bool("OPSPILOT_IGNORE_DOTENV", False
 DEBUG = env.bool("OPSPILOT_DEBUG", False)
 DEMO = env.bool("OPSPILOT_DEMO", False)  # set by `demo` for its own children
 TESTING = env.bool("OPSPILOT_TEST", False)
+FAULT = env.str("OPSPILOT_FAULT", "")  # a crash point to strike at, for tests only
+if FAULT and not (TESTING or DEBUG):
+    raise ImproperlyConfigured("OPSPILOT_FAULT breaks runs on purpose; it is for OPSPILOT_TEST=1 only.")
 CI = env.str("CI", "").lower() not in ("", "0", "false")  # there `test` fails where something cannot be tested
 DATA_DIR = Path(env.str("OPSPILOT_DATA_DIR", str(BASE_DIR / "var" / ("demo" if DEMO else "data")))).resolve()
 PORT = env.int("OPSPILOT_PORT", 8321 if DEMO else 8320)  # where `up` and `demo` serve

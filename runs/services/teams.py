@@ -20,8 +20,7 @@ DEFAULT_RULES = [
 
 def default_team() -> Team:
     """The one team that always exists; stays invisible until there is a second."""
-    team, _ = Team.objects.get_or_create(slug="default", defaults={"name": "Default"})
-    return team
+    return make_team("default", "Default")
 
 
 def home_team(user: User) -> Team:
@@ -34,6 +33,12 @@ def home_team(user: User) -> Team:
         raise forbidden("You are in no team yet; ask an administrator to add you to one.")
     default = default_team()
     return default if default in teams or not teams else teams[0]
+
+
+def make_team(slug: str, name: str) -> Team:
+    """The team of that slug. Safe to repeat: an existing one keeps its name."""
+    team, _ = Team.objects.get_or_create(slug=slug, defaults={"name": name})
+    return team
 
 
 @transaction.atomic

@@ -25,7 +25,7 @@ from runs.report_text import report_markdown
 from runs.services.actors import Actor
 from runs.services.errors import Refused
 from runs.services.runs import create_run
-from runs.services.teams import default_team
+from runs.services.teams import default_team, home_team
 from runs.services.tokens import find_user
 from runs.states import RunState
 
@@ -115,8 +115,7 @@ def who_asks() -> tuple[Actor, Team]:
     user = find_user(settings.TOKEN)
     if user is None:
         raise Refused("bad_token", "OPSPILOT_TOKEN is not a valid personal token; make one in the dashboard.", 403)
-    membership = user.memberships.select_related("team").order_by("id").first()
-    return Actor.person(user), membership.team if membership else default_team()
+    return Actor.person(user), home_team(user)
 
 
 def exit_code(run: Run) -> int:

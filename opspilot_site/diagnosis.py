@@ -1,0 +1,176 @@
+"""What is configured, what answers, what is missing: the findings of `doctor`. Changes nothing and calls no model."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import django.core.checks
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from agent.execute import look_at_sources
+from agent.jobs import tool_host
+from opspilot_site.greeting import database_word, planner_words
+from runs import queue
+from runs.formats import duration, number, plural, size
+from runs.models import Membership, Run
+from runs.reconcile import stranded
+from runs.sources import configured_sources
+from runs.states import Role
+from tools import registry
+
+LEAST_FREE = 200_000_000  # bytes: a database and its copy need room
+STALE_S = 3_600  # telemetry that is older answers questions about yesterday
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARNING = "warning"  # works, but not as well as it could
+    BROKEN = "broken"  # something that is needed does not work
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `doctor`; `hint` says what to do where something is not well."""
+
+    name: str
+    verdict: Verdict
+    words: str
+    hint: str = ""
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def examine() -> list[Finding]:
+    """Every finding, in the order in which they matter."""
+    database = list(_database())
+    findings = [*_settings(), *_disk(), *database, *_redis(), *_planner(), *_tools(), *_sources()]
+    return findings if any(finding.verdict == Verdict.BROKEN for finding in database) else [*findings, *_record()]
+
+
+def _settings() -> Iterator[Finding]:
+    problems = [found for found in django.core.checks.run_checks() if found.level >= django.core.checks.WARNING]
+    for problem in problems:
+        verdict = Verdict.BROKEN if problem.is_serious() else Verdict.WARNING
+        yield Finding("settings", verdict, f"{problem.msg} ({problem.id})", problem.hint or "")
+    if not problems:
+        yield Finding("settings", Verdict.OK, "Django's and our own checks pass")
+
+
+def _disk() -> Iterator[Finding]:
+    folder = settings.DATA_DIR
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    words = f"{folder}, {size(free)} free"
+    if not os.access(folder, os.W_OK):
+        yield Finding("data folder", Verdict.BROKEN, f"{folder} cannot be written", "Set OPSPILOT_DATA_DIR.")
+    elif free < LEAST_FREE:
+        yield Finding("data folder", Verdict.BROKEN, words, "Make room, or set OPSPILOT_DATA_DIR.")
+    else:
+        yield Finding("data folder", Verdict.OK, words)
+
+
+def _database() -> Iterator[Finding]:
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError as error:
+        yield Finding("database", Verdict.BROKEN, " ".join(str(error).split())[:300], "Look at DATABASE_URL.")
+        return
+    if missing:
+        words = f"{database_word()}, {plural(len(missing), 'migration')} not applied"
+        yield Finding("database", Verdict.BROKEN, words, "./opspilot up applies them, or ./opspilot migrate.")
+    else:
+        yield Finding("database", Verdict.OK, f"{database_word()} answers, up to date")
+
+
+def _redis() -> Iterator[Finding]:
+    pending, workers = queue.pending_jobs(), queue.worker_names()
+    if pending is None:
+        hint = "./opspilot up starts it." if settings.EMBEDDED_REDIS else "Look at REDIS_URL. Runs are safe meanwhile."
+        verdict = Verdict.WARNING if settings.EMBEDDED_REDIS else Verdict.BROKEN
+        yield Finding("redis", verdict, "does not answer", hint)
+        return
+    yield Finding("redis", Verdict.OK, f"answers, {plural(pending, 'job')} waiting")
+    if workers:
+        yield Finding("workers", Verdict.OK, plural(len(workers), "worker"))
+    else:
+        yield Finding("workers", Verdict.BROKEN, "none", "Runs are safe and go on when one starts: ./opspilot up.")
+
+
+def _planner() -> Iterator[Finding]:
+    if settings.PLANNER == "claude" and not settings.ANTHROPIC_API_KEY:
+        yield Finding("planner", Verdict.BROKEN, "claude without a key", "Set ANTHROPIC_API_KEY, or OPSPILOT_PLANNER.")
+    elif settings.PLANNER == "claude":
+        yield Finding("planner", Verdict.OK, f"{planner_words()}, a key is set; not called, since a call costs money")
+    else:
+        yield Finding("planner", Verdict.OK, planner_words())
+
+
+def _tools() -> Iterator[Finding]:
+    yield Finding("tools", Verdict.OK, ", ".join(registry.names()))
+
+
+def _sources() -> Iterator[Finding]:
+    sources = configured_sources()
+    if not sources:
+        hint = "Name a folder with investigate --data DIR, or add one: ./opspilot source add file:///var/log/shop"
+        yield Finding("sources", Verdict.WARNING, "none is configured", hint)
+        return
+    # The tools look, in their own process: a hostile folder costs a call, not this command.
+    now = timezone.now()
+    for state in look_at_sources(Run(pk=0, sources=sources, as_of=now), tool_host(), lambda s: None)["sources"]:
+        yield finding_of(state, now)
+
+
+def finding_of(state: dict[str, Any], now: datetime) -> Finding:
+    """One kind of one source: rows, services, the age of its newest row."""
+    name = f"source {state['name']}"
+    if state["problem"]:
+        return Finding(name, Verdict.BROKEN, f"{state['kind']}: {state['problem']}")
+    parts = [state["kind"]]
+    if state["rows"] is not None:
+        parts.append(f"{number(state['rows'])} rows")
+    if state["services"]:
+        parts.append(plural(len(state["services"]), "service"))
+    if state["skipped"]:
+        parts.append(f"{plural(state['skipped'], 'malformed row')} skipped")
+    if not state["newest"]:
+        return Finding(name, Verdict.WARNING, ", ".join([*parts, "nothing in it"]))
+    age_s = (now - datetime.fromisoformat(state["newest"])).total_seconds()
+    parts.append(f"newest row {duration(max(age_s, 0))} old" if age_s >= 0 else f"newest row {duration(-age_s)} ahead")
+    # Changes are rare, and a folder may be a dump of last year on purpose: old is worth a word, not an alarm.
+    is_stale = age_s > STALE_S and state["kind"] != "changes"
+    return Finding(name, Verdict.WARNING if is_stale else Verdict.OK, ", ".join(parts))
+
+
+def _record() -> Iterator[Finding]:
+    yield _people()
+    waiting = len(stranded())
+    if waiting:
+        hint = "A reconciler enqueues them: ./opspilot up."
+        yield Finding("runs", Verdict.WARNING, f"{plural(waiting, 'run')} should move and nobody drives them", hint)
+    else:
+        yield Finding("runs", Verdict.OK, f"{plural(Run.objects.count(), 'run')}, none is left behind")
+
+
+def _people() -> Finding:
+    voters = Membership.objects.filter(
+        role__in=[Role.APPROVER, Role.ADMINISTRATOR], is_service=False, user__is_active=True
+    ).count()
+    if not User.objects.filter(is_active=True).exists():
+        return Finding("people", Verdict.WARNING, "nobody can log in yet", "./opspilot up prints the set-up link.")
+    if voters < 2:
+        hint = "Whoever starts a run cannot approve its writes: name a second approver, or choose the preset solo."
+        return Finding("people", Verdict.WARNING, f"{plural(voters, 'person')} can vote on requests", hint)
+    return Finding("people", Verdict.OK, f"{voters} people can vote on requests")

@@ -1,0 +1,100 @@
+"""`tool NAME key=value…`: asks one read tool, as the agent would."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from agent.execute import ask_once
+from agent.jobs import tool_host
+from opspilot_site.reading import NothingToRead, read
+from runs.display import reveal
+from runs.models import Run
+from tools import registry
+from tools.base import Risk, Status, ToolError, ToolResult
+
+ERROR, USAGE = 1, 2
+LINES_SHOWN = 60
+
+
+class Command(BaseCommand):
+    help = (
+        "Ask one read tool and print what it returns, for example: tool search_logs pattern=timeout limit=5. "
+        "Exit codes: 0 answered (also: nothing found), 1 the tool failed, 2 usage."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="; ".join(name for name in registry.names() if _is_read(name)))
+        parser.add_argument("arguments", nargs="*", metavar="key=value", help="text as it is, anything else as JSON")
+        parser.add_argument(
+            "--data", action="append", default=[], metavar="DIR", help="a folder instead of the sources"
+        )
+        parser.add_argument("--source", action="append", default=[], metavar="NAME", help="only this configured source")
+        parser.add_argument("--json", action="store_true", help="print the whole result as one object")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            result = _ask(options["name"], options["arguments"], options["data"], options["source"])
+        except (ToolError, NothingToRead) as error:
+            raise CommandError(str(error), returncode=USAGE) from None
+        finally:
+            tool_host().stop()
+        self.stdout.write(json.dumps(_as_json(result), ensure_ascii=False) if options["json"] else in_words(result))
+        if result.status == Status.ERROR:
+            raise CommandError(f"{options['name']} failed.", returncode=ERROR)
+
+
+def _is_read(name: str) -> bool:
+    return registry.get(name).risk == Risk.READ and name != registry.CONCLUSION
+
+
+def _ask(name: str, pairs: list[str], folders: list[str], names: list[str]) -> ToolResult:
+    args = arguments(registry.describe(name)["schema"], pairs)
+    reading = read(folders, names)
+    run = Run(pk=0, sources=reading.sources, as_of=reading.as_of)
+    return ask_once(run, name, args, tool_host()).result
+
+
+def arguments(schema: dict[str, Any], pairs: list[str]) -> dict[str, Any]:
+    """`limit=5` → {"limit": 5}; what the schema calls text stays text. Raises ToolError for a word without `=`."""
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, separator, text = pair.partition("=")
+        if not separator:
+            raise ToolError(f"{pair!r} is not key=value. Keys: {', '.join(schema.get('properties', {})) or 'none'}.")
+        found[key] = text if schema.get("properties", {}).get(key, {}).get("type") == "string" else _value(text)
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _as_json(result: ToolResult) -> dict[str, Any]:
+    return {
+        "status": result.status.value, "summary": result.summary, "source": result.source, "query": result.query,
+        "figures": result.figures, "skipped": result.skipped, "data": result.data,
+        "freshness": result.freshness.isoformat() if result.freshness else None,
+    }  # fmt: skip
+
+
+def in_words(result: ToolResult) -> str:
+    """Summary, what was asked, figures, then the data; hidden characters spelled out, long data cut with a count."""
+    lines = [f"{result.status.value}: {reveal(result.summary)}"]
+    lines += [f"  {name}: {reveal(str(value))}" for name, value in result.query.items() if value not in ("", None)]
+    if result.freshness:
+        lines.append(f"  newest row: {result.freshness.isoformat()}")
+    if result.skipped:
+        lines.append(f"  malformed rows skipped: {result.skipped}")
+    lines += [f"  {reveal(name)} = {value:g}" for name, value in list(result.figures.items())[:20]]
+    body = reveal(json.dumps(result.data, ensure_ascii=False, indent=2)).split("\n")
+    lines += body[:LINES_SHOWN]
+    if len(body) > LINES_SHOWN:
+        lines.append(f"… {len(body) - LINES_SHOWN:,} more lines; --json prints all")
+    return "\n".join(lines)
