@@ -10,6 +10,7 @@ import ctypes
 import logging
 import os
 import signal
+import socket
 import threading
 import uuid
 from datetime import datetime
@@ -24,6 +25,7 @@ from django.utils.module_loading import import_string
 from rq import SimpleWorker
 from rq.job import Job
 
+from runs import faults
 from runs.models import Run
 from runs.services.leases import keeper
 from runs.slots import Slots
@@ -101,6 +103,7 @@ def _queue() -> Any:
     return django_rq.get_queue(QUEUE, job_class=DriveJob, commit_mode="auto")
 
 
+@faults.point("queue.enqueue")
 def enqueue_run(run_id: int) -> bool:
     """Hint that a run should move. False when Redis does not answer: the reconciler finds the run within seconds."""
     try:
@@ -133,6 +136,15 @@ def worker_names() -> list[str] | None:
         return [worker.name for worker in RunWorker.all(connection=_queue().connection)]
     except (redis.RedisError, OSError):
         return None
+
+
+def works_here() -> bool:
+    """Whether a worker of this host is known to Redis: what a container's health check asks."""
+    try:
+        known = RunWorker.all(connection=_queue().connection)
+    except (redis.RedisError, OSError):
+        return False
+    return any(worker.hostname == socket.gethostname() for worker in known)
 
 
 def newest_heartbeat() -> datetime | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from runs import queue
 
@@ -15,6 +15,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--burst", action="store_true", help="end when the queue is empty")
+        parser.add_argument("--check", action="store_true", help="only say whether a worker of this host is alive")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        queue.work(burst=options["burst"])
+        if not options["check"]:
+            queue.work(burst=options["burst"])
+        elif not queue.works_here():
+            raise CommandError("No worker of this host is known to Redis.")
