@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import re2
 
 from agent.analyst.casefile import Casefile, ChangeRecord, Failure, LineKind, Track, alert_text, moment
-from agent.analyst.vocabulary import SYMPTOMS, Signal, is_worse, kind_of, says_call_failed
+from agent.analyst.vocabulary import SYMPTOMS, Signal, is_demand, is_worse, kind_of, says_call_failed
 from tools.analysis.anomalies import Departure, find_departure
 from tools.analysis.callgraph import CallGraph, rank
 
@@ -19,6 +19,7 @@ STRONG_Z = 12.0
 MIN_RATIO = 1.15
 NEW_AFTER_SHARE = 0.2  # lines first seen in the first fifth of the range may only be rare
 FEW_LINES = 3
+SAME_TIME = timedelta(minutes=5)
 LULL = timedelta(minutes=20)  # a departure that ended this long before the symptom is another story
 _WEIGHT: dict[Signal, float] = {
     "error": 1.0, "availability": 1.0, "efficiency": 0.9, "saturation": 0.9, "latency": 0.8, "other": 0.5, "traffic": 0.3,
@@ -167,16 +168,17 @@ def _outbreaks(case: Casefile) -> list[Outbreak]:
         kept = earliest.get(key)
         if kept is None or (kind.first_at, -kind.count) < (kept.first_at, -kept.count):
             earliest[key] = kind
-    new = [kind for kind in earliest.values() if kind.first_at > threshold and _matters(case, kind)]
+    new = [kind for kind in earliest.values() if kind.first_at > threshold and _matters(case, kind, threshold)]
     found = [Outbreak(kind, _mentions(kind, case.services)) for kind in new]
     return sorted(found, key=lambda one: (-one.kind.count, one.kind.first_at, one.kind.template))
 
 
-def _matters(case: Casefile, kind: LineKind) -> bool:
-    """Lines of a plain search of the whole range must be warnings or worse; rare ones do not make an outbreak."""
+def _matters(case: Casefile, kind: LineKind, since: datetime) -> bool:
+    """Warnings or worse, more than a few, from a search that reaches back to the quiet time."""
     row = next(row for row in case.results if row.evidence == kind.evidence)
     is_alarming = str(row.query.get("level") or row.args.get("level") or "") in ("WARN", "ERROR", "FATAL")
-    return is_alarming and kind.count >= FEW_LINES
+    reaches_back = "since" in row.query and moment(row.query["since"]) <= since
+    return is_alarming and reaches_back and kind.count >= FEW_LINES
 
 
 def _mentions(kind: LineKind, services: Sequence[str]) -> tuple[str, ...]:
@@ -196,12 +198,12 @@ def _with_mentions(graph: CallGraph, outbreaks: Iterable[Outbreak], moved: Seque
     for one in outbreaks:
         if says_call_failed(one.kind.example) or len(one.mentions) == 1:
             edges |= {(one.service, name) for name in one.mentions}
-    flooded = {one.service: one for one in moved if one.kind == "traffic" and one.departure.direction == "up"}
+    flooded = {one.service: one for one in moved if one.departure.direction == "up" and _is_flood(one)}
     first = {name: min(one.onset for one in moved if one.service == name) for name in {one.service for one in moved}}
     turned = {
         (caller, callee)
         for caller, callee in edges
-        if callee in flooded and caller not in flooded and caller in first and first[caller] <= flooded[callee].onset
+        if callee in flooded and caller not in flooded and caller in first and first[caller] <= flooded[callee].onset + SAME_TIME
     }
     return CallGraph.of((edges - turned) | {(callee, caller) for caller, callee in turned})
 
@@ -217,12 +219,32 @@ def _rank(
     for name in own:
         own[name] *= 0.4 + 0.6 * math.exp(-_minutes(earliest, starts[name]) / 15)
     voiced = {one.service for one in outbreaks if one.is_own and not says_call_failed(one.kind.example)}
+    spoken = _own_words(outbreaks)
     follows = {
-        (caller, callee): math.exp(-max(0.0, _minutes(starts[caller], starts[callee]) - 2) / 5)
+        (caller, callee): _follows(_minutes(starts[caller], starts[callee]), spoken.get(caller), spoken.get(callee))
         for caller, callees in graph.callees.items() if caller in starts
         for callee in callees if callee in starts
     }  # fmt: skip
     return rank(own, graph, keeps={name: 3.0 for name in voiced}, follows=follows)
+
+
+def _is_flood(one: Moved) -> bool:
+    return one.kind == "traffic" and is_demand(one.track.name)
+
+
+def _own_words(outbreaks: Sequence[Outbreak]) -> dict[str, frozenset[str]]:
+    """The templates in which each service speaks of its own trouble."""
+    spoken: dict[str, set[str]] = defaultdict(set)
+    for one in outbreaks:
+        if one.is_own:
+            spoken[one.service].add(one.kind.template)
+    return {name: frozenset(found) for name, found in spoken.items()}
+
+
+def _follows(lag_min: float, caller: frozenset[str] | None, callee: frozenset[str] | None) -> float:
+    """How well blame fits a call: the callee is not late, and the two do not simply run the same broken code."""
+    in_order = math.exp(-max(0.0, lag_min - 2) / 5)
+    return in_order * (0.1 if caller and callee and caller & callee else 1.0)
 
 
 def _starts(moved: Sequence[Moved], outbreaks: Sequence[Outbreak]) -> dict[str, datetime]:

@@ -58,6 +58,14 @@ _TROUBLED = re2.compile(r"(?i)degrad|outage|disrupt|incident|impair|partial|majo
 _FINE = re2.compile(r"(?i)operating[- ]normally|operational|\bresolved\b|no issues|completed|scheduled")
 
 
+_DEMAND = re2.compile(r"(?i)request|quer|rps|qps|\bops|_ops|invocation|calls|commands|traffic")
+
+
+def is_demand(metric: str) -> bool:
+    """Whether a traffic metric counts what comes in, rather than work the service makes for itself."""
+    return _DEMAND.search(metric) is not None
+
+
 def says_certificate_expired(text: str) -> bool:
     return _EXPIRED_CERTIFICATE.search(text) is not None
 
