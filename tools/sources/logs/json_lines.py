@@ -37,12 +37,27 @@ def head(line: bytes) -> Head | None:
     return Head(at_us, levels.rank(first_of(row, LEVEL_NAMES)), _service(row))
 
 
+def message(line: bytes) -> str:
+    """The line's message; the whole line where it has none."""
+    row = _row(line) or {}
+    return _message(row, _message_name(row), line)
+
+
 def body(line: bytes) -> Body:
     row = _row(line) or {}
-    name = next((name for name in MESSAGES if row.get(name) not in (None, "")), "")
-    message = _plain(row.get(name)) if name else line.decode("utf-8", "replace")
+    name = _message_name(row)
     known = {name, *TIMES, *SERVICES[:4], *LEVEL_NAMES[:2]}
-    return Body(clean(message), clean_value({key: value for key, value in row.items() if key not in known}))
+    fields = clean_value({key: value for key, value in row.items() if key not in known})
+    return Body(_message(row, name, line), fields)
+
+
+def _message_name(row: dict[str, Any]) -> str:
+    return next((name for name in MESSAGES if row.get(name) not in (None, "")), "")
+
+
+def _message(row: dict[str, Any], name: str, line: bytes) -> str:
+    value = row[name] if name else line.decode("utf-8", "replace")
+    return clean(value if isinstance(value, str) else str(value))
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
@@ -66,7 +81,3 @@ def _service(row: dict[str, Any]) -> str:
     if isinstance(value, dict):
         value = value.get("name")
     return clean(value, 200) if isinstance(value, str) else ""
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else str(value)

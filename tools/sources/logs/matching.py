@@ -60,12 +60,12 @@ def matching_rows(index: LogIndex, rows: NDArray[np.int64], pattern: Pattern | N
         return np.array([row for row in rows.tolist() if _hits_entry(index, row, pattern)], np.int64)
     found = _scan(index, array("q", rows.tobytes()), pattern)
     escaped = np.setdiff1d(rows[index.escaped[rows]], found)
-    more = [row for row in escaped.tolist() if pattern.hits(index.body(row).message.encode())]
+    more = [row for row in escaped.tolist() if pattern.hits(index.message(row).encode())]
     return np.union1d(found, np.array(more, np.int64)) if more else found
 
 
 def _hits_entry(index: LogIndex, row: int, pattern: Pattern) -> bool:
-    return pattern.hits(index.raw(row)) or pattern.hits(index.body(row).message.encode())
+    return pattern.hits(index.raw(row)) or pattern.hits(index.message(row).encode())
 
 
 def _scan(index: LogIndex, rows: array[int], pattern: Pattern) -> NDArray[np.int64]:
