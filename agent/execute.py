@@ -11,12 +11,15 @@ from agent.toolhost import CallEnd, HostedCall, ToolHost
 from agent.toolwire import ContextSpec
 from runs.models import Approval, Evidence, Run, ToolCall
 from runs.services import drive
+from runs.services.append import Overtaken
+from runs.services.halt import is_halted
 from runs.services.leases import Lease
 from runs.states import RETURNED, ApprovalState, CallStatus, Effect
 from tools import registry
-from tools.base import ToolError
+from tools.base import Risk, ToolError
 from tools.sources import SourceSpec
 
+TRIES = 2  # of a call whose key settles it, when its process was lost
 Watch = Callable[[float], None]  # told the deadline, in seconds from now, of what is about to be waited for
 
 
@@ -25,6 +28,21 @@ def look_at_sources(run: Run, host: ToolHost, watch: Watch) -> Mapping[str, Any]
     watch(registry.get("list_sources").timeout_s)
     end = host.call(_hosted(run, "list_sources", {}, key=f"look-{run.pk}"))
     return {"sources": [], "alert": {}, **end.result.data}
+
+
+def ask_once(run: Run, tool: str, args: dict[str, Any], host: ToolHost) -> CallEnd:
+    """One call of a `read` tool that no run records, for a person at a shell. `run` need not be stored.
+
+    Raises ToolError for an unknown tool, for arguments it does not take, and for one that could change something.
+    """
+    if not can_be_asked(tool):
+        raise ToolError(f"{tool} is not a tool to read with; it is called only by a run, under its policy.")
+    return host.call(_hosted(run, tool, registry.validate(tool, args), key=f"ask-{tool}"))
+
+
+def can_be_asked(tool: str) -> bool:
+    """Whether a person may call it outside of a run: it reads, inside our boundary. Raises ToolError for no tool."""
+    return registry.get(tool).risk == Risk.READ and tool != registry.CONCLUSION
 
 
 def execute_move(run: Run, lease: Lease, host: ToolHost, watch: Watch) -> list[ToolCall]:
@@ -38,9 +56,9 @@ def execute_move(run: Run, lease: Lease, host: ToolHost, watch: Watch) -> list[T
     if asking := [call for call in calls if call.status == CallStatus.PROPOSED and _needs_people(call)]:
         return asking
     for call in calls:
-        if call.status not in RETURNED:
+        if call.status not in RETURNED and call.status != CallStatus.OUTCOME_UNKNOWN:
             _run_alone(run, lease, host, watch, call)
-    return []
+    return [call for call in calls if call.status == CallStatus.OUTCOME_UNKNOWN]
 
 
 def _is_read(call: ToolCall) -> bool:
@@ -74,16 +92,40 @@ def _deadline(calls: Sequence[ToolCall]) -> float:
 
 def _run_alone(run: Run, lease: Lease, host: ToolHost, watch: Watch, call: ToolCall) -> None:
     """A call that may change something: its approval is consumed with the intent; void or expired ones end here."""
-    if call.status == CallStatus.STARTED and registry.get(call.tool).settle != "by_key":
-        drive.end_call(run, lease, call, CallStatus.OUTCOME_UNKNOWN, "The process died while this call was under way.")
+    if call.status == CallStatus.STARTED and not _settles(call):
+        drive.end_call(
+            run, lease, call, CallStatus.OUTCOME_UNKNOWN, "The process was lost while this call was under way."
+        )
         return
     if _needs_people(call) and (problem := _unusable_approval(call)):
         drive.end_call(run, lease, call, *problem)
         return
+    if is_halted():
+        raise Overtaken("everything is halted; no effect starts")
     drive.start_call(run, lease, call)
-    watch(registry.get(call.tool).timeout_s)
-    end = host.call(_hosted(run, call.tool, call.args, call.key))
-    drive.record_result(run, lease, call, _result(end))
+    watch(registry.get(call.tool).timeout_s * TRIES)
+    end = _called(run, host, call)
+    if not end.is_certain and not _settles(call):
+        drive.end_call(run, lease, call, CallStatus.OUTCOME_UNKNOWN, end.result.summary)
+        return
+    try:
+        drive.record_result(run, lease, call, _result(end))
+    except Overtaken:
+        drive.record_late(call, _result(end))
+        raise
+
+
+def _settles(call: ToolCall) -> bool:
+    return registry.get(call.tool).settle == "by_key"
+
+
+def _called(run: Run, host: ToolHost, call: ToolCall) -> CallEnd:
+    """Send the call; where the other side knows its key, a lost answer is settled by sending the same key again."""
+    for _ in range(TRIES):
+        end = host.call(_hosted(run, call.tool, call.args, call.key))
+        if end.is_certain or not _settles(call):
+            break
+    return end
 
 
 def _unusable_approval(call: ToolCall) -> tuple[CallStatus, str] | None:

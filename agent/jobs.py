@@ -26,6 +26,7 @@ from runs import queue
 from runs.models import Run
 from runs.services import drive as record
 from runs.services.append import Overtaken
+from runs.services.halt import is_halted
 from runs.services.leases import POISON, Lease, claim_run, keeper, release_lease
 
 YIELD_AFTER_S = 20.0  # a drive that took this long lets others have the slot, at a Step boundary
@@ -57,7 +58,7 @@ def _drive_claimed(lease: Lease) -> None:
     started = time.monotonic()
     drive_leased(lease, should_stop=lambda: queue.is_stopping() or _others_wait(started))
     run = Run.objects.get(pk=lease.run_id)
-    if run.is_active and not run.is_held(timezone.now()) and not queue.is_stopping():
+    if run.is_active and not run.is_held(timezone.now()) and not queue.is_stopping() and not is_halted():
         queue.enqueue_run(lease.run_id)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Sum
 from django.utils import timezone
 
 from agent.budget import backoff_s, left, limit_reached
@@ -20,11 +19,14 @@ from agent.planner import Move, Planner, Returned, ToolDescription, Transcript
 from agent.proposals import proposals
 from agent.toolhost import ToolHost
 from agent.transcript import Story, hypothesis, returned
+from runs import breaker, faults
 from runs.models import Evidence, Run, Step, ToolCall
 from runs.services import drive as record
 from runs.services.append import Overtaken
+from runs.services.halt import is_halted
 from runs.services.leases import Lease
 from runs.services.policies import first_match, rules_of
+from runs.services.spending import spent_today
 from runs.states import RunState
 from tools import registry
 from tools.generate_report import Report
@@ -46,7 +48,7 @@ class Outfit:
 def drive(run: Run, lease: Lease, outfit: Outfit) -> None:
     """Move the run until it waits or ends, or the lease is somebody else's. Safe to repeat: rows tell where it is."""
     story = Story()
-    while run.is_active and not run.is_held(timezone.now()) and not outfit.should_stop():
+    while run.is_active and not run.is_held(timezone.now()) and not outfit.should_stop() and not is_halted():
         try:
             match run.state:
                 case RunState.QUEUED:
@@ -70,16 +72,27 @@ def _begin(run: Run, lease: Lease, outfit: Outfit) -> None:
 
 
 def _plan(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
-    if _limit(run):
-        record.conclude(run, lease, rationale="A limit is reached.", hypotheses=run.hypotheses, request={})
-        return
+    if limit := _limit(run):
+        record.conclude(run, lease, rationale="", hypotheses=run.hypotheses, request={}, stopped_by=limit)
+    elif away_s := breaker.wait_s(run.planner):
+        record.hold_for_retry(run, lease, _in(away_s), "The model's API is being left alone for a while.")
+    elif not record.reserve(run, lease, outfit.planner.ceiling_micro_usd):
+        limit = "the day's money is spent or set aside"
+        record.conclude(run, lease, rationale="", hypotheses=run.hypotheses, request={}, stopped_by=limit)
+    else:
+        _ask_planner(run, lease, outfit, story)
+
+
+def _ask_planner(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
     story.extend(Step.objects.filter(run=run, seq__gt=story.seen).order_by("seq"), lambda seq: _results(run, seq))
     outfit.watch(settings.MODEL_TIMEOUT_S)
     try:
-        move = outfit.planner.next(_transcript(run, story), _offered(story), left(run), outfit.on_text)
+        with faults.at("model.call"):
+            move = outfit.planner.next(_transcript(run, story), _offered(story), left(run), outfit.on_text)
     except PlannerFault as fault:
         _meet(run, lease, fault)
     else:
+        breaker.report_answer(run.planner)
         _accept(run, lease, move)
 
 
@@ -111,7 +124,7 @@ def _execute(run: Run, lease: Lease, outfit: Outfit) -> None:
 def _evaluate(run: Run, lease: Lease) -> None:
     """Ours, not the model's: check the conclusion if there is one, stop at a limit, else plan again."""
     came_by = Step.objects.filter(run=run, after=RunState.EVALUATE).exclude(before=RunState.EVALUATE).latest("seq")
-    stopped_by = _limit(run) or loop_found(_past_calls(run))
+    stopped_by = came_by.payload.get("stopped_by") or _limit(run) or loop_found(_past_calls(run))
     if conclusion := came_by.payload.get("request"):
         _judge(run, lease, conclusion["args"], stopped_by)
     elif stopped_by:
@@ -135,11 +148,20 @@ def _judge(run: Run, lease: Lease, conclusion: dict[str, Any], stopped_by: str) 
 
 
 def _meet(run: Run, lease: Lease, fault: PlannerFault) -> None:
-    if isinstance(fault, Temporary) and run.attempt < MAX_ATTEMPTS:
-        until = timezone.now() + timedelta(seconds=backoff_s(run.attempt, fault.retry_after_s))
-        record.hold_for_retry(run, lease, until, str(fault))
-    else:
+    """A fault worth another try holds the run until then, no worker waits; anything else fails it."""
+    if not isinstance(fault, Temporary):
         record.fail(run, lease, fault.code, str(fault))
+        return
+    breaker.report_fault(run.planner, fault.retry_after_s)
+    if run.attempt >= MAX_ATTEMPTS:
+        record.fail(run, lease, fault.code, f"{fault} Tried {run.attempt} times.")
+    else:
+        wait_s = backoff_s(run.attempt, fault.retry_after_s)
+        record.hold_for_retry(run, lease, _in(wait_s), str(fault), attempt=run.attempt + 1)
+
+
+def _in(seconds: float) -> datetime:
+    return timezone.now() + timedelta(seconds=seconds)
 
 
 def _so_far(run: Run, stopped_by: str = "") -> dict[str, Any]:
@@ -149,9 +171,7 @@ def _so_far(run: Run, stopped_by: str = "") -> dict[str, Any]:
 
 
 def _limit(run: Run) -> str:
-    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Run.objects.filter(created_at__gte=midnight).aggregate(spent=Sum("cost_micro_usd"))["spent"]
-    return limit_reached(run, today or 0, settings.DAILY_MICRO_USD)
+    return limit_reached(run, spent_today(), settings.DAILY_MICRO_USD)
 
 
 def _results(run: Run, plan_seq: int) -> Sequence[Returned]:

@@ -157,6 +157,7 @@ class Planner(Protocol):
     """Decides the next move from the transcript: pure but for its model call."""
 
     name: str
+    ceiling_micro_usd: int  # the most one call can cost, set aside before it; 0 where nothing is paid
 
     def next(
         self,

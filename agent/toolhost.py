@@ -33,8 +33,9 @@ class ToolHostError(RuntimeError):
 class ToolHost:
     """A template process and its warm children. Safe to use from several threads, and after a fork of the worker."""
 
-    def __init__(self, parallel: int = 4, memory_mb: int = 1024):
+    def __init__(self, parallel: int = 4, memory_mb: int = 1024, most_children: int = 8):
         self.parallel = parallel  # children one `call_many` uses at once
+        self._room = threading.BoundedSemaphore(most_children)  # busy ones, over all threads of the worker
         self.memory_mb = memory_mb
         self._lock = threading.Lock()
         self._owner = os.getpid()
@@ -76,19 +77,26 @@ class ToolHost:
             running: list[Running] = []
             try:
                 while waiting or running:
-                    while waiting and len(running) < self.parallel:
+                    # Only the first call waits for room: whoever waited while its own calls ran would starve them.
+                    while waiting and len(running) < self.parallel and self._room.acquire(blocking=not running):
                         running.append(self._begin(*waiting.popleft(), selector))
                     for one in self._advance(running, selector):
                         running.remove(one)
                         selector.unregister(one.child.frames.sock)
+                        self._room.release()
                         ends[one.index] = self._finish(one)
             finally:
                 for one in running:  # only when the caller was interrupted
                     one.child.kill()
+                    self._room.release()
         return [ends[index] for index in range(len(calls))]
 
     def _begin(self, index: int, call: HostedCall, selector: selectors.BaseSelector) -> Running:
-        child = self._take_child()
+        try:
+            child = self._take_child()
+        except ToolHostError:
+            self._room.release()
+            raise
         one = Running(index, call, child, started=time.monotonic())
         child.frames.sock.settimeout(call.timeout_s)
         one.send({"tool": call.tool, "args": call.args, "context": pack_context(call.context)})

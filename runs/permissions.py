@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 
 from runs.models import Approval, Membership, Run, Team
-from runs.states import ApprovalState, Role
+from runs.states import ApprovalKind, ApprovalState, Role
 
 Verb = Literal["see", "start", "cancel", "hold", "note", "vote", "administer"]
 RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.APPROVER: 2, Role.ADMINISTRATOR: 3}
@@ -100,6 +100,10 @@ def _may_vote(
         return Verdict(False, "This request is no longer open.")
     if member is not None and member.is_service:
         return Verdict(False, "A service account can never vote.")
+    if approval.kind == ApprovalKind.SETTLE:
+        # Not a permission but a fact to look up: whoever may run things may say whether it happened.
+        known = RANK[Role(_role(user, member))] >= RANK[Role.OPERATOR]
+        return YES if known else Verdict(False, "Viewers may look only.")
     if approval.requester_id == user.pk:
         return YES if approval.owner_may else Verdict(False, f"You started this run; {others()}.")
     if approval.owner_may and user.pk == approval.run.starter_id:

@@ -71,7 +71,7 @@ class RunWorker(SimpleWorker):
             self.heartbeat()
             if _stopping.is_set():
                 return None
-        return super().dequeue_job_and_maintain_ttl(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return super().dequeue_job_and_maintain_ttl(*args, **kwargs)
 
     def request_stop(self, signum: Any, frame: Any) -> None:
         _stopping.set()

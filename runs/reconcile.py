@@ -14,12 +14,15 @@ from django.utils import timezone
 from runs import queue
 from runs.models import Run
 from runs.services.approvals import expire_approvals
+from runs.services.halt import is_halted
 
 log = logging.getLogger(__name__)
 
 
 def stranded() -> list[int]:
     """Runs that should move, that nobody holds a lease on, and whose last hint has had its time."""
+    if is_halted():
+        return []
     now = timezone.now()
     hint_lost = Q(enqueued_at=None) | Q(enqueued_at__lt=now - timedelta(seconds=settings.RECONCILE_S))
     unleased = Q(lease_until=None) | Q(lease_until__lt=now)

@@ -16,6 +16,7 @@ from agent.claude.faults import Overloaded
 from agent.claude.hypotheses import PSEUDO_TOOLS, read_notes
 from agent.claude.messages import THINKING
 from agent.claude.prices import cost_micro_usd
+from agent.claude.prices import ceiling_micro_usd
 from agent.claude.prompt import request_body, say
 from agent.claude.settings import ClaudeSettings
 from agent.errors import Unusable
@@ -39,6 +40,7 @@ class ClaudePlanner:
         self._settings = settings
         self._client = ClaudeClient(settings)
         self._digests = DigestMemory(settings.digest_chars)
+        self.ceiling_micro_usd = ceiling_micro_usd(settings.model, settings.max_tokens)
 
     def next(
         self,

@@ -6,6 +6,7 @@ from runs.models.evidence import Evidence
 from runs.models.installation import Installation
 from runs.models.policy import PolicyRule
 from runs.models.run import Run
+from runs.models.spending import Spending
 from runs.models.step import Step
 from runs.models.team import Membership, Team
 from runs.models.ticket import Ticket
@@ -19,6 +20,7 @@ __all__ = [
     "Membership",
     "PolicyRule",
     "Run",
+    "Spending",
     "Step",
     "Team",
     "Ticket",

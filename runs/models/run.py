@@ -83,6 +83,7 @@ class Run(ConcurrentTransitionMixin, models.Model):
     tokens_out = models.PositiveBigIntegerField(default=0)
     tokens_cached = models.PositiveBigIntegerField(default=0)
     cost_micro_usd = models.PositiveBigIntegerField(default=0)
+    reserved_micro_usd = models.PositiveBigIntegerField(default=0)  # for a model call that is under way
     cost_known = models.BooleanField(default=True)
     driven_ms = models.PositiveBigIntegerField(default=0)
 

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django_fsm import can_proceed
 
-from runs import live
+from runs import faults, live
 from runs.audit import canonical, digest, stamp, step_mac
 from runs.models import Run, Step
 from runs.states import RunState, StepKind
@@ -95,7 +95,7 @@ def _write(
     expected = {"id": run.pk, "state": before, "n_steps": run.n_steps, "head_mac": run.head_mac}
     if epoch is not None:
         expected["lease_epoch"] = epoch
-    with transaction.atomic():
+    with faults.at("append.write"), transaction.atomic():
         _update_run(run, expected, {"n_steps": step.seq, "head_mac": step.mac, **{c: getattr(run, c) for c in columns}})
         _insert_step(step)
         transaction.on_commit(lambda: live.publish(step.run_id, step.seq))

@@ -7,9 +7,10 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from runs import queue, toolbox
+from runs import faults, queue, toolbox
 from runs.audit import canonical, digest
 from runs.models import Approval, Run, ToolCall, Vote
 from runs.permissions import may, possible_voters
@@ -18,11 +19,12 @@ from runs.services.actors import Actor
 from runs.services.append import advance, append, locked
 from runs.services.errors import Refused, forbidden, not_found
 from runs.services.policies import Ruling
-from runs.states import ApprovalKind, ApprovalState, CallStatus, Effect, RunState, StepKind
+from runs.states import ApprovalKind, ApprovalState, CallStatus, Effect, Role, RunState, StepKind
 
 __all__ = ["decide_approval", "expire_approvals", "open_request", "possible_voters"]
 
 REASON_MIN = 10  # characters: a denial tells the planner and the starter something
+NEVER = timedelta(days=3650)  # a question about the past does not expire
 WORDS = {
     ApprovalState.DENIED: "Denied by {who}: {reason}",
     ApprovalState.EXPIRED: "Nobody decided in time.",
@@ -40,6 +42,17 @@ def open_request(run: Run, call: ToolCall, ruling: Ruling, why: str) -> Approval
     )  # fmt: skip
 
 
+def open_question(run: Run, call: ToolCall) -> Approval:
+    """A request to say whether a call whose result was lost did happen. Inside the caller's transaction."""
+    ruling = Ruling(Effect.APPROVE, 1, Role.OPERATOR, "only a person can find out whether it happened")
+    approval = open_request(run, call, ruling, "The process was lost between sending this call and its answer.")
+    approval.kind = ApprovalKind.SETTLE
+    approval.expires_at = approval.asked_at + NEVER
+    approval.save(update_fields=["kind", "expires_at"])
+    return approval
+
+
+@faults.point("approval.decide")
 def decide_approval(
     approval_id: int, *, user: User, approve: bool, args_sha256: str, reason: str = "", door: str = "web"
 ) -> Approval:
@@ -85,7 +98,7 @@ def _check(approval: Approval, user: User, approve: bool, args_sha256: str, reas
         raise Refused("already_voted", "You have voted on this request; a vote is not changed.")
     if args_sha256 != approval.args_sha256 or digest(canonical(approval.call.args)) != approval.args_sha256:
         raise Refused("arguments_changed", "The arguments changed since you read them; see the new request.")
-    if not approve and len(reason) < REASON_MIN:
+    if not approve and approval.kind == ApprovalKind.CALL and len(reason) < REASON_MIN:
         raise Refused("reason_too_short", f"Say why in at least {REASON_MIN} characters; the run is told.", 400)
 
 
@@ -112,7 +125,14 @@ def _decide(run: Run, approval: Approval, state: ApprovalState, who: str, reason
     approval.decided_by, approval.reason = who, reason
     approval.save(update_fields=["state", "decided_at", "decided_by", "reason"])
     call = approval.call
-    if state == ApprovalState.APPROVED:
+    if approval.kind == ApprovalKind.SETTLE:
+        happened = state == ApprovalState.APPROVED
+        call.status = CallStatus.SUCCESS if happened else CallStatus.ERROR
+        call.summary = f"{who.removeprefix('user:')} says it {'happened' if happened else 'did not happen'}. {reason}"[
+            :1_000
+        ]
+        call.finished_at = approval.decided_at
+    elif state == ApprovalState.APPROVED:
         call.status = CallStatus.APPROVED
     else:
         call.status = CallStatus.DENIED if state == ApprovalState.DENIED else CallStatus.EXPIRED
@@ -126,11 +146,13 @@ def _move_on(run: Run, who: str) -> None:
     """Leave NEEDS_APPROVAL once no request is open: run what was approved, or evaluate without it."""
     if run.state != RunState.NEEDS_APPROVAL:
         return
-    asked = Approval.objects.filter(run=run, call__plan_seq=run.plan_seq, kind=ApprovalKind.CALL)
+    asked = Approval.objects.filter(run=run, call__plan_seq=run.plan_seq)
     if asked.filter(state=ApprovalState.PENDING).exists():
         return
     ids = list(asked.values_list("pk", flat=True))
-    event = "resume" if asked.filter(state=ApprovalState.APPROVED).exists() else "none_approved"
+    # After a question about the past the other calls of the move may still be waiting to run.
+    goes_on = asked.filter(Q(state=ApprovalState.APPROVED) | Q(kind=ApprovalKind.SETTLE)).exists()
+    event = "resume" if goes_on else "none_approved"
     advance(run, event, actor=who, payload={"approvals": ids})
     transaction.on_commit(lambda: queue.enqueue_run(run.pk))
 

@@ -16,15 +16,18 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from runs import faults
 from runs.audit import canonical, digest
 from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall
+from runs.models.run import RunQuerySet
 from runs.redaction import redact, redact_json
-from runs.services.append import Overtaken, advance, append
-from runs.services.approvals import open_request
+from runs.services import spending
+from runs.services.append import Overtaken, advance, append, locked
+from runs.services.approvals import open_question, open_request
 from runs.services.leases import Lease
 from runs.services.policies import Ruling, rule_on
 from runs.services.runs import void_open_requests
-from runs.states import ApprovalState, CallStatus, Effect, StepKind
+from runs.states import ApprovalState, CallStatus, Effect, RunState, StepKind
 
 EVIDENCE_LIMIT = 1_000_000  # bytes compressed; above that the tool's own caps have failed and the body is dropped
 
@@ -108,19 +111,50 @@ def _fired_at(alert: Mapping[str, Any]) -> datetime | None:
         return None
 
 
+@transaction.atomic
+def reserve(run: Run, lease: Lease, micro_usd: int) -> bool:
+    """Set aside what the next model call may cost; False when the day's cap does not allow it.
+
+    A reservation that a dead driver left behind is settled first as if all of it had been spent: nobody can know.
+    """
+    if run.reserved_micro_usd:
+        _settle(run, lease, spent=run.reserved_micro_usd)
+    if micro_usd == 0:
+        return True
+    if not spending.reserve(micro_usd):
+        return False
+    _fenced(run, lease).update(reserved_micro_usd=micro_usd)
+    run.reserved_micro_usd = micro_usd
+    return True
+
+
+def _settle(run: Run, lease: Lease, spent: int) -> None:
+    spending.settle(run.reserved_micro_usd, spent)
+    run.cost_micro_usd += spent
+    _fenced(run, lease).update(reserved_micro_usd=0, cost_micro_usd=run.cost_micro_usd)
+    run.reserved_micro_usd = 0
+
+
+def _fenced(run: Run, lease: Lease) -> RunQuerySet:
+    mine: RunQuerySet = Run.objects.filter(pk=run.pk, lease_epoch=lease.epoch)
+    return mine
+
+
 @_insisting
 def record_model_call(run: Run, lease: Lease, payload: Mapping[str, Any], spent: Spent) -> Step:
-    """A planner's answer, committed before anything acts on it. Ends a retry."""
+    """A planner's answer, committed before anything acts on it. Ends a retry and settles the reservation."""
+    if run.reserved_micro_usd:
+        _settle(run, lease, run.reserved_micro_usd if spent.micro_usd is None else spent.micro_usd)
     return append(
         run, StepKind.MODEL_CALL, run.planner, actor="driver", payload=redact_json(dict(payload)), epoch=lease.epoch,
         n_model_calls=run.n_model_calls + 1, tokens_in=run.tokens_in + spent.tokens_in,
         tokens_out=run.tokens_out + spent.tokens_out, tokens_cached=run.tokens_cached + spent.tokens_cached,
-        cost_micro_usd=run.cost_micro_usd + (spent.micro_usd or 0),
         cost_known=run.cost_known and spent.micro_usd is not None, driven_ms=run.driven_ms + lease.lap_ms(),
         attempt=0, hold_reason="", hold_until=None,
     )  # fmt: skip
 
 
+@faults.point("plan.accept")
 @transaction.atomic
 def choose_tools(
     run: Run, lease: Lease, calls: Sequence[PlannedCall], *, rationale: str, answer: str, hypotheses: list[Any]
@@ -159,14 +193,15 @@ def _new_call(run: Run, plan_seq: int, index: int, call: PlannedCall) -> ToolCal
 
 
 @transaction.atomic
-def conclude(run: Run, lease: Lease, *, rationale: str, hypotheses: list[Any], request: Mapping[str, Any]) -> Step:
-    """PLAN → EVALUATE with the planner's conclusion, not yet checked."""
-    return _advance(
-        run, lease, "conclude", {"rationale": rationale, "hypotheses": hypotheses, "request": dict(request)},
-        hypotheses=redact_json(hypotheses),
-    )  # fmt: skip
+def conclude(
+    run: Run, lease: Lease, *, rationale: str, hypotheses: list[Any], request: Mapping[str, Any], stopped_by: str = ""
+) -> Step:
+    """PLAN → EVALUATE with the planner's conclusion, not yet checked; or with none, because a limit was reached."""
+    payload = {"rationale": rationale, "hypotheses": hypotheses, "request": dict(request), "stopped_by": stopped_by}
+    return _advance(run, lease, "conclude", payload, hypotheses=redact_json(hypotheses))
 
 
+@faults.point("tool.intent")
 @transaction.atomic
 def start_call(run: Run, lease: Lease, call: ToolCall) -> Step:
     """The intent: committed before the call leaves. A call that needed people consumes its approval here.
@@ -193,20 +228,25 @@ def _consume(call: ToolCall, at: datetime) -> None:
         raise Overtaken(f"call {call.pk} has no approval that may be used")
 
 
+@faults.point("tool.result")
 @_insisting
 def record_result(run: Run, lease: Lease, call: ToolCall, result: CallResult) -> Step:
     """The result with its Evidence and, for a ticket, its Ticket: all or nothing."""
+    return _write_result(run, lease, call, result)
+
+
+def _write_result(run: Run, lease: Lease | None, call: ToolCall, result: CallResult) -> Step:
     evidence = None
     if result.status != CallStatus.ERROR:
         evidence = _store_evidence(run, call, result)
     step = append(
-        run, StepKind.TOOL_RESULT, call.tool, actor="driver", epoch=lease.epoch,
+        run, StepKind.TOOL_RESULT, call.tool, actor="driver", epoch=lease.epoch if lease else None,
         payload={
             "call": call.pk, "tool": call.tool, "status": result.status, "summary": redact(result.summary)[:1_000],
             "evidence": evidence.name if evidence else "", "sha256": evidence.sha256 if evidence else "",
             "duration_ms": result.duration_ms, "skipped": result.skipped,
         },
-        driven_ms=run.driven_ms + lease.lap_ms(),
+        **({"driven_ms": run.driven_ms + lease.lap_ms()} if lease else {}),
     )  # fmt: skip
     call.status, call.summary, call.finished_at = result.status, redact(result.summary)[:1_000], step.at
     call.save(update_fields=["status", "summary", "finished_at"])
@@ -240,6 +280,20 @@ def _write_ticket(run: Run, call: ToolCall, data: Mapping[str, Any], at: datetim
     )  # fmt: skip
 
 
+def _ask(run: Run, call: ToolCall, why: str) -> Approval:
+    if call.status == CallStatus.OUTCOME_UNKNOWN:
+        return open_question(run, call)
+    ToolCall.objects.filter(pk=call.pk).update(status=CallStatus.WAITING)
+    return open_request(run, call, rule_on(run.team, call.tool, call.risk), why)
+
+
+def record_late(call: ToolCall, result: CallResult) -> None:
+    """A result that came after its run was cancelled: it happened, so it is written down, by whoever knows it."""
+    with locked(call.run_id) as run:
+        if run.state == RunState.CANCELLED:
+            _write_result(run, None, call, result)
+
+
 def is_usable(approval: Approval) -> bool:
     """Whether an approval still lets its call start: decided for it, in time, for these very arguments."""
     same = approval.args_sha256 == digest(canonical(approval.call.args))
@@ -261,11 +315,11 @@ def end_call(run: Run, lease: Lease, call: ToolCall, status: CallStatus, words: 
     )  # fmt: skip
 
 
+@faults.point("approval.ask")
 @transaction.atomic
 def ask_approval(run: Run, lease: Lease, calls: Sequence[ToolCall], why: str, partial: Mapping[str, Any]) -> Step:
     """EXECUTE_TOOL → NEEDS_APPROVAL: one request a call, asked once; the report so far beside it. Frees the lease."""
-    requests = [open_request(run, call, rule_on(run.team, call.tool, call.risk), why) for call in calls]
-    ToolCall.objects.filter(pk__in=[call.pk for call in calls]).update(status=CallStatus.WAITING)
+    requests = [_ask(run, call, why) for call in calls]
     return _advance(
         run, lease, "ask_approval", {"approvals": [request.pk for request in requests]}, **_reported(partial),
         lease_until=None, lease_owner="",
@@ -289,6 +343,7 @@ def replan(
     )  # fmt: skip
 
 
+@faults.point("run.finish")
 @transaction.atomic
 def finish(run: Run, lease: Lease, report: Mapping[str, Any]) -> Step:
     """EVALUATE → DONE with the report and its outcome; open requests become void."""
@@ -313,12 +368,16 @@ def fail(run: Run, lease: Lease, code: str, message: str) -> Step:
     return step
 
 
-def hold_for_retry(run: Run, lease: Lease, until: datetime, reason: str) -> Step:
-    """The model's API had a fault: the run waits until then, no worker does."""
+@transaction.atomic
+def hold_for_retry(run: Run, lease: Lease, until: datetime, reason: str, attempt: int | None = None) -> Step:
+    """The model's API had a fault, or is being left alone: the run waits until then, no worker does."""
+    if run.reserved_micro_usd:
+        _settle(run, lease, spent=0)
+    reason, attempt = redact(reason)[:200], run.attempt if attempt is None else attempt
     return append(
         run, StepKind.HOLD, "retry", actor="driver", epoch=lease.epoch,
-        payload={"reason": redact(reason)[:200], "until": until.isoformat(), "attempt": run.attempt + 1},
-        hold_reason=redact(reason)[:200], hold_until=until, attempt=run.attempt + 1, lease_until=None, lease_owner="",
+        payload={"reason": reason, "until": until.isoformat(), "attempt": attempt},
+        hold_reason=reason, hold_until=until, attempt=attempt, lease_until=None, lease_owner="",
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
+from runs import faults
 from runs.models import Run
 from runs.states import ACTIVE
 
@@ -47,6 +48,7 @@ class Lease:
         return lap
 
 
+@faults.point("lease.claim")
 def claim_run(run_id: int, owner: str, alone: bool = False) -> Lease | None:
     """Take the lease of a run that should move and that nobody holds; None if there is nothing to drive here.
 
@@ -81,6 +83,7 @@ def renew_lease(lease: Lease) -> bool:
     return bool(mine.update(lease_until=_until()))
 
 
+@faults.point("lease.release")
 def release_lease(lease: Lease) -> None:
     """Give the lease back: the next driver need not wait, and the run is no suspect any more. Safe to repeat."""
     Run.objects.filter(pk=lease.run_id, lease_epoch=lease.epoch).update(

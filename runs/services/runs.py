@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from runs import queue
+from runs import faults, queue
 from runs.audit import canonical
 from runs.models import Approval, Run, Team, ToolCall
 from runs.redaction import redact
@@ -70,7 +70,7 @@ def create_run(
     if earlier := _earlier(wanted):
         return Created(_same(earlier, wanted), created=False)
     try:
-        with transaction.atomic():
+        with faults.at("run.create"), transaction.atomic():
             wanted.save(force_insert=True)
             _write_creation(wanted, actor)
             if start and not leased_to:

@@ -11,6 +11,7 @@ class ScriptedPlanner:
     """Each entry is a Move, an exception to raise, or a function of the transcript that gives one."""
 
     name = "scripted"
+    ceiling_micro_usd = 0
 
     def __init__(self, *moves: Move | Exception | Callable[[Transcript], Move]):
         self._moves = list(moves)

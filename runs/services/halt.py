@@ -1,0 +1,26 @@
+"""The global stop switch: while it is set, no run takes a step and no effect starts; waiting runs stay put."""
+
+from __future__ import annotations
+
+from runs.models import Installation
+from runs.redaction import redact
+from runs.services.actors import Actor
+from runs.services.errors import Refused
+
+
+def halt_all(actor: Actor, reason: str) -> None:
+    """Stop everything at its next step. Safe to repeat; the newest reason stands."""
+    reason = redact(reason.strip())[:200]
+    if not reason:
+        raise Refused("no_reason", "Say why everything stops: people will read it on every page.", 400)
+    Installation.objects.filter(pk=1).update(halted_by=actor.name, halt_reason=reason)
+
+
+def go_on(actor: Actor) -> None:
+    """Let runs move again; the reconciler finds them within seconds. Safe to repeat."""
+    Installation.objects.filter(pk=1).update(halted_by="", halt_reason="")
+
+
+def is_halted() -> bool:
+    """Read before every step and before every effect."""
+    return Installation.objects.filter(pk=1).exclude(halted_by="").exists()
