@@ -21,7 +21,7 @@ from agent.execute import look_at_sources
 from agent.jobs import tool_host
 from opspilot_site.greeting import database_word, planner_words
 from runs import queue
-from runs.formats import duration, number, plural, size
+from runs.formats import duration, number, plural
 from runs.models import Membership, Run
 from runs.reconcile import stranded
 from runs.sources import configured_sources
@@ -71,7 +71,7 @@ def _disk() -> Iterator[Finding]:
     folder = settings.DATA_DIR
     folder.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder).free
-    words = f"{folder}, {size(free)} free"
+    words = f"{folder}, {free / 1e9:.1f} GB free"
     if not os.access(folder, os.W_OK):
         yield Finding("data folder", Verdict.BROKEN, f"{folder} cannot be written", "Set OPSPILOT_DATA_DIR.")
     elif free < LEAST_FREE:

@@ -31,7 +31,8 @@ def shell_voter(ask: Callable[[], str]) -> User:
 def shell_runs() -> RunQuerySet:
     """What this shell may see. Without a token that is every run: whoever has the shell has the database."""
     user = shell_actor().user
-    return Run.objects.visible_to(user) if user else Run.objects.all()
+    runs: RunQuerySet = Run.objects.visible_to(user) if user else Run.objects.all()
+    return runs
 
 
 def own_run(run_id: int, actor: Actor) -> Run:

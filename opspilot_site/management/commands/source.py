@@ -137,4 +137,6 @@ def _row(row: Any) -> str:
 
 
 def _last_points(series: list[dict[str, Any]]) -> list[str]:
-    return [f"{one['id']}: {one['points'][-1][1]:g} at {one['points'][-1][0]}" for one in series if one["points"]]
+    """The newest points of all series, newest first."""
+    points = [(at, value, one["id"]) for one in series for at, value in one["points"][-ROWS_SHOWN:]]
+    return [f"{name} = {value:g} at {at}" for at, value, name in sorted(points, reverse=True)[:ROWS_SHOWN]]

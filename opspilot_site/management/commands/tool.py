@@ -6,18 +6,19 @@ import json
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from agent.execute import ask_once
+from agent.execute import ask_once, can_be_asked
 from agent.jobs import tool_host
-from opspilot_site.reading import NothingToRead, read
+from opspilot_site.reading import NothingToRead, Reading, read
 from runs.display import reveal
 from runs.models import Run
 from tools import registry
-from tools.base import Risk, Status, ToolError, ToolResult
+from tools.base import Status, ToolError, ToolResult
 
 ERROR, USAGE = 1, 2
-LINES_SHOWN = 60
+FIGURES_SHOWN, ROWS_SHOWN, ROW_WIDTH = 20, 5, 300
 
 
 class Command(BaseCommand):
@@ -27,13 +28,19 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="; ".join(name for name in registry.names() if _is_read(name)))
+        parser.add_argument("name", help="; ".join(name for name in registry.names() if can_be_asked(name)))
         parser.add_argument("arguments", nargs="*", metavar="key=value", help="text as it is, anything else as JSON")
         parser.add_argument(
             "--data", action="append", default=[], metavar="DIR", help="a folder instead of the sources"
         )
         parser.add_argument("--source", action="append", default=[], metavar="NAME", help="only this configured source")
         parser.add_argument("--json", action="store_true", help="print the whole result as one object")
+
+    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(*args, **kwargs)
+        # `tool NAME --data DIR key=value`: plain argparse takes key=value only before the options.
+        setattr(parser, "parse_args", parser.parse_intermixed_args)  # noqa: B010  mypy: a method
+        return parser
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -47,13 +54,9 @@ class Command(BaseCommand):
             raise CommandError(f"{options['name']} failed.", returncode=ERROR)
 
 
-def _is_read(name: str) -> bool:
-    return registry.get(name).risk == Risk.READ and name != registry.CONCLUSION
-
-
 def _ask(name: str, pairs: list[str], folders: list[str], names: list[str]) -> ToolResult:
     args = arguments(registry.describe(name)["schema"], pairs)
-    reading = read(folders, names)
+    reading = read(folders, names) if can_be_asked(name) else Reading([], [], timezone.now())
     run = Run(pk=0, sources=reading.sources, as_of=reading.as_of)
     return ask_once(run, name, args, tool_host()).result
 
@@ -85,16 +88,26 @@ def _as_json(result: ToolResult) -> dict[str, Any]:
 
 
 def in_words(result: ToolResult) -> str:
-    """Summary, what was asked, figures, then the data; hidden characters spelled out, long data cut with a count."""
-    lines = [f"{result.status.value}: {reveal(result.summary)}"]
-    lines += [f"  {name}: {reveal(str(value))}" for name, value in result.query.items() if value not in ("", None)]
+    """Summary, what was asked, figures, then the data a row a line; hidden characters spelled out, the rest counted."""
+    lines = [f"{result.status.value}: {result.summary}"]
+    lines += [f"  {name}: {value}" for name, value in result.query.items() if value not in ("", None)]
     if result.freshness:
         lines.append(f"  newest row: {result.freshness.isoformat()}")
     if result.skipped:
         lines.append(f"  malformed rows skipped: {result.skipped}")
-    lines += [f"  {reveal(name)} = {value:g}" for name, value in list(result.figures.items())[:20]]
-    body = reveal(json.dumps(result.data, ensure_ascii=False, indent=2)).split("\n")
-    lines += body[:LINES_SHOWN]
-    if len(body) > LINES_SHOWN:
-        lines.append(f"… {len(body) - LINES_SHOWN:,} more lines; --json prints all")
-    return "\n".join(lines)
+    lines += [f"  {name} = {value:g}" for name, value in list(result.figures.items())[:FIGURES_SHOWN]]
+    lines += [line for name, value in result.data.items() if value not in ("", None) for line in _field(name, value)]
+    return "\n".join(reveal(line) for line in lines)
+
+
+def _field(name: str, value: Any) -> list[str]:
+    if not isinstance(value, list):
+        return [f"{name}: {_short(value)}"]
+    rows = [f"  {_short(row)}" for row in value[:ROWS_SHOWN]]
+    rest = [f"  … {len(value) - ROWS_SHOWN:,} more; --json prints all"] if len(value) > ROWS_SHOWN else []
+    return [f"{name}:", *rows, *rest] if value else [f"{name}: none"]
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= ROW_WIDTH else f"{text[:ROW_WIDTH]}… ({len(text):,} characters)"
