@@ -39,8 +39,11 @@ def lacking() -> dict[str, str]:
 
 
 @contextmanager
-def throwaway_postgres(programs: Path) -> Iterator[str]:
-    """A PostgreSQL cluster on a socket of its own; yields its DATABASE_URL and leaves nothing behind."""
+def throwaway_postgres(programs: Path, *, durable: bool = False) -> Iterator[str]:
+    """A PostgreSQL cluster on a socket of its own; yields its DATABASE_URL and leaves nothing behind.
+
+    Unless `durable`, its commits do not reach the disk: quick, and right for what is thrown away.
+    """
     folder = Path(tempfile.mkdtemp(prefix="opspilot-pg-", dir="/tmp"))
     user, group = _unprivileged() if os.getuid() == 0 else (None, None)
     if user is not None:
@@ -62,7 +65,7 @@ def throwaway_postgres(programs: Path) -> Iterator[str]:
         ]
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, user=user, group=group)  # noqa: S603
         quick = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=100")
-        settings = [word for setting in quick for word in ("-c", setting)]
+        settings = [] if durable else [word for setting in quick for word in ("-c", setting)]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(  # noqa: S603
                 [str(programs / "postgres"), "-D", str(data), "-k", str(folder), "-c", "listen_addresses=", *settings],
