@@ -15,7 +15,7 @@ from agent.errors import PlannerFault, Temporary
 from agent.evaluate import PastCall, checked_facts, loop_found, problems, report_so_far, settle
 from agent.execute import Watch, execute_move, look_at_sources
 from agent.grounding import Exhibit, exhibits_of
-from agent.planner import Move, Planner, Returned, ToolDescription, Transcript
+from agent.planner import Hypothesis, Move, Planner, Returned, ToolDescription, Transcript
 from agent.proposals import proposals
 from agent.toolhost import ToolHost
 from agent.transcript import Story, hypothesis, returned
@@ -204,14 +204,12 @@ def _offered(story: Story) -> list[ToolDescription]:
 
 
 def _answer(move: Move) -> dict[str, Any]:
-    usage = asdict(move.usage)
-    return {
-        "model": move.usage.model,
-        "usage": usage,
-        "rationale": move.rationale,
-        "reply": move.reply,
-        "sent": move.sent,
-    }
+    """All of a model's answer, as it is kept: a replay plays it again without the model."""
+    return {"model": move.usage.model, **asdict(move), "hypotheses": [_plain(h) for h in move.hypotheses]}
+
+
+def _plain(hypothesis: Hypothesis) -> dict[str, Any]:
+    return {**asdict(hypothesis), "facts": [fact.model_dump(mode="json") for fact in hypothesis.facts]}
 
 
 def _spent(move: Move) -> record.Spent:
