@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db.models import QuerySet
 
 from runs.models import Approval
+from runs.models.approval import ApprovalQuerySet
 from runs.permissions import Verdict, votes_open_to
 from runs.states import ApprovalState
 
@@ -52,7 +52,7 @@ def inbox_of(user: User, now: datetime) -> Inbox:
     return inbox
 
 
-def _shown(user: User) -> QuerySet[Approval]:
+def _shown(user: User) -> ApprovalQuerySet:
     return (
         Approval.objects.visible_to(user).select_related("run__team", "run__starter", "call").prefetch_related("votes")
     )

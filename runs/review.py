@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -47,6 +47,7 @@ class Check:
 
     ok: bool
     words: str
+    tickets: list[Ticket] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,12 @@ class Review:
     approval: Approval
     now: datetime
     may_vote: Verdict
-    voters: list[User]
+    others: str  # who else could vote, as one phrase
     votes: list[Vote]
     arguments: list[Argument]
     facts: list[Fact]
     against: Fact | None
     checks: list[Check]
-    similar_tickets: list[Ticket]
     past: list[Approval]
 
     @property
@@ -90,21 +90,31 @@ class Review:
     def version(self) -> str:
         """Changes whenever the page would: what an open page compares to know that it is out of date."""
         call, run = self.approval.call, self.approval.run
-        return f"{self.phase}.{len(self.votes)}.{call.status}.{run.state}.{len(self.similar_tickets)}"
+        return f"{self.phase}.{len(self.votes)}.{call.status}.{run.state}.{sum(check.ok for check in self.checks)}"
 
 
 def review_of(approval: Approval, user: User, now: datetime) -> Review:
     """Costs about ten queries, whatever the request."""
     claims = list(_claims(approval.run.report, approval.run.hypotheses))
-    tickets = _similar_tickets(approval)
     against = [claim for claim in claims if claim.get("role") == "against" and _holds(claim)]
     return Review(
-        approval=approval, now=now, may_vote=may(user, "vote", approval), voters=possible_voters(approval),
+        approval=approval, now=now, may_vote=may(user, "vote", approval), others=_others(approval, user),
         votes=list(approval.votes.select_related("user").order_by("at")), arguments=arguments_of(approval, claims),
         facts=strongest(claims), against=_fact(against[0]) if against else None,
-        checks=[_similar(tickets, approval), _made_before(approval), _still_there(approval), _unchanged(approval)],
-        similar_tickets=tickets, past=_past_decisions(approval, user),
+        checks=[_similar(approval), _made_before(approval), _still_there(approval), _unchanged(approval)],
+        past=_past_decisions(approval, user),
     )  # fmt: skip
+
+
+def _others(approval: Approval, user: User) -> str:
+    names = [voter.get_username() for voter in possible_voters(approval) if voter != user]
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
+
+
+def subject_of(approval: Approval) -> str:
+    """What the call is about in one line: the preview's first, without its Markdown heading."""
+    first = str(approval.preview.get("body", "")).strip().partition("\n")[0]
+    return first.lstrip("# ").strip()
 
 
 def is_bound(approval: Approval) -> bool:
@@ -153,30 +163,27 @@ def _fact(claim: dict[str, Any]) -> Fact:
 
 
 def _claims(report: dict[str, Any] | None, hypotheses: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Claims of the report so far, then facts of the hypotheses that it does not hold yet."""
+    """Claims of the report so far, then facts of what is supported that it does not hold yet.
+
+    Facts of other hypotheses stay out: what speaks against a ruled out one does not speak against this call.
+    """
     seen: set[str] = set()
-    facts = [fact for hypothesis in hypotheses for fact in hypothesis.get("facts", [])]
+    supported = [hypothesis for hypothesis in hypotheses if hypothesis.get("status") == "supported"]
+    facts = [fact for hypothesis in supported for fact in hypothesis.get("facts", [])]
     for claim in [*(report or {}).get("claims", []), *facts]:
         if claim.get("statement") not in seen:
             seen.add(claim.get("statement", ""))
             yield claim
 
 
-def _similar_tickets(approval: Approval) -> list[Ticket]:
+def _similar(approval: Approval) -> Check:
     """Open tickets of the same team for the same service."""
-    service = approval.call.args.get("service") or approval.run.service
-    if not service:
-        return []
+    service = str(approval.call.args.get("service") or approval.run.service)
     tickets = Ticket.objects.filter(run__team_id=approval.run.team_id, service=service, state=Ticket.State.OPEN)
-    return list(tickets.exclude(call_id=approval.call_id)[:5])
-
-
-def _similar(tickets: list[Ticket], approval: Approval) -> Check:
-    service = approval.call.args.get("service") or approval.run.service or "this service"
-    if not tickets:
-        return Check(True, f"No ticket for {service} is open.")
-    names = ", ".join(ticket.name for ticket in tickets)
-    return Check(False, f"Already open for {service}: {names}. See whether one of them is about this.")
+    found = list(tickets.exclude(call_id=approval.call_id)[:5])
+    if not found:
+        return Check(True, f"No ticket for {service or 'an unnamed service'} is open.")
+    return Check(False, f"Open for {service or 'an unnamed service'} already; is one of them about this?", found)
 
 
 def _made_before(approval: Approval) -> Check:

@@ -18,6 +18,7 @@ from runs.models import Approval
 from runs.review import Argument, arguments_of
 from runs.services.approvals import decide_approval
 from runs.services.errors import Refused
+from runs.views.asking import asker
 
 SCREEN = 10  # requests that one person can read on one page
 
@@ -33,7 +34,7 @@ class Chosen:
 @require_safe
 def queue_page(request: HttpRequest, chrome: dict[str, Any]) -> HttpResponse:
     """Six queries for the list, however long it is."""
-    context = {**chrome, "title": "Approvals", "inbox": inbox_of(request.user, timezone.now()), "screen": SCREEN}
+    context = {**chrome, "title": "Approvals", "inbox": inbox_of(asker(request), timezone.now()), "screen": SCREEN}
     return render(request, "admin/approvals.html", context)
 
 
@@ -41,7 +42,7 @@ def queue_page(request: HttpRequest, chrome: dict[str, Any]) -> HttpResponse:
 def confirm_page(request: HttpRequest, chrome: dict[str, Any]) -> HttpResponse:
     """What was ticked, in full, before anything is decided. Changes nothing."""
     approve = request.GET.get("decision") == "approve"
-    chosen = _chosen(request.user, request.GET.getlist("id"))
+    chosen = _chosen(asker(request), request.GET.getlist("id"))
     if problem := _problem(chosen, approve):
         messages.warning(request, problem)
         return redirect("admin:approvals")
@@ -54,7 +55,7 @@ def confirm_page(request: HttpRequest, chrome: dict[str, Any]) -> HttpResponse:
 def decide_many(request: HttpRequest, chrome: dict[str, Any]) -> HttpResponse:
     """One vote a request, each bound to the arguments that the confirm page showed. One refusal stops no other."""
     approve, reason = request.POST.get("decision") == "approve", request.POST.get("reason", "")
-    chosen = _chosen(request.user, request.POST.getlist("id"))
+    chosen = _chosen(asker(request), request.POST.getlist("id"))
     if problem := _problem(chosen, approve):
         messages.warning(request, problem)
         return redirect("admin:approvals")
@@ -68,7 +69,7 @@ def decide_many(request: HttpRequest, chrome: dict[str, Any]) -> HttpResponse:
 def _decided(request: HttpRequest, approval: Approval, approve: bool, reason: str) -> bool:
     try:
         decide_approval(
-            approval.pk, user=request.user, approve=approve, reason=reason,
+            approval.pk, user=asker(request), approve=approve, reason=reason,
             args_sha256=request.POST.get(f"args_sha256-{approval.pk}", ""), door="admin",
         )  # fmt: skip
     except Refused as refused:

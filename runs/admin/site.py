@@ -9,15 +9,17 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, URLResolver, path
 from django.utils import timezone
 
 from runs.admin import audit, queue, record, rules
 from runs.admin.entry import enters
 from runs.inbox import inbox_of
+from runs.views.asking import asker
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 class OpsPilotAdminSite(admin.AdminSite):
@@ -46,11 +48,11 @@ class OpsPilotAdminSite(admin.AdminSite):
             return redirect_to_login(request.GET.get("next", "/admin/"))
         raise PermissionDenied("The admin is open to approvers and administrators; an administrator can make you one.")
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        inbox = inbox_of(request.user, timezone.now())
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        inbox = inbox_of(asker(request), timezone.now())
         return super().index(request, {"inbox": inbox, **(extra_context or {})})
 
-    def get_urls(self) -> list[URLPattern]:
+    def get_urls(self) -> list[URLResolver | URLPattern]:
         return [
             path("approvals/", self._own(queue.queue_page), name="approvals"),
             path("approvals/confirm", self._own(queue.confirm_page), name="approvals_confirm"),
@@ -63,7 +65,7 @@ class OpsPilotAdminSite(admin.AdminSite):
     def _own(self, view: View) -> View:
         """A page of ours behind the site's door: log-in, permission, CSRF, never cached."""
 
-        def page(request: HttpRequest, **captured: Any) -> HttpResponse:
+        def page(request: HttpRequest, **captured: Any) -> HttpResponseBase:
             return view(request, {"title": "", **self.each_context(request)}, **captured)
 
         return self.admin_view(page)

@@ -12,6 +12,7 @@ from runs import permissions
 from runs.formats import clock as clock_of
 from runs.formats import duration
 from runs.models import Approval
+from runs.review import subject_of
 from runs.states import ApprovalState
 
 register = template.Library()
@@ -39,6 +40,11 @@ def time_left(seconds: int) -> str:
 def clock(at: datetime | None) -> str:
     """`02:14`, with the date where it is not today."""
     return clock_of(at, timezone.now())
+
+
+@register.filter
+def subject(approval: Approval) -> str:
+    return subject_of(approval)
 
 
 @register.filter

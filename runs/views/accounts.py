@@ -23,6 +23,7 @@ from runs.services.errors import Refused
 from runs.services.installation import is_setup_token, set_up_administrator
 from runs.services.teams import use_solo_preset
 from runs.services.tokens import MAX_DAYS, issue_token, revoke_token
+from runs.views.asking import asker
 
 LIFETIMES = (7, 30, MAX_DAYS)
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -44,7 +45,7 @@ def token_issue(request: HttpRequest) -> HttpResponse:
         context = _account(request) | {"problem": "Give the token a name that says who uses it, and a lifetime."}
         return render(request, "accounts/account.html", context, status=400)
     try:
-        token, plain = issue_token(request.user, name, int(days[:4]))
+        token, plain = issue_token(asker(request), name, int(days[:4]))
     except Refused as refused:
         return render(request, "accounts/account.html", _account(request) | {"problem": refused}, status=refused.status)
     return render(request, "accounts/account.html", _account(request) | {"issued": token, "plain": plain})
@@ -53,7 +54,7 @@ def token_issue(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
-    token = get_object_or_404(request.user.api_tokens, pk=pk)
+    token = get_object_or_404(asker(request).api_tokens, pk=pk)
     revoke_token(token)
     messages.success(request, f"“{token.name}” no longer works.")
     return redirect("account")
@@ -61,8 +62,8 @@ def token_revoke(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _account(request: HttpRequest) -> dict[str, object]:
     return {
-        "tokens": request.user.api_tokens.all()[:100],
-        "memberships": request.user.memberships.select_related("team"),
+        "tokens": asker(request).api_tokens.all()[:100],
+        "memberships": asker(request).memberships.select_related("team"),
         "lifetimes": LIFETIMES,
         "now": timezone.now(),
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,9 +14,10 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 from runs.inbox import inbox_of
 from runs.models import Approval
 from runs.permissions import enters_admin
-from runs.review import effect_words, review_of
+from runs.review import Review, effect_words, review_of
 from runs.services.approvals import decide_approval
 from runs.services.errors import Refused
+from runs.views.asking import asker
 
 REASONS = (
     "A ticket for this exists already",
@@ -29,14 +32,14 @@ REASONS = (
 @require_safe
 def approval_list(request: HttpRequest) -> HttpResponse:
     """What waits for this person and for others. Deciding many at once is the admin's."""
-    return render(request, "approvals/list.html", {"inbox": inbox_of(request.user, timezone.now())})
+    return render(request, "approvals/list.html", {"inbox": inbox_of(asker(request), timezone.now())})
 
 
 @login_required
 @require_safe
 @never_cache
 def approval_page(request: HttpRequest, pk: int) -> HttpResponse:
-    return render(request, "approvals/page.html", _shown(request, _mine(request, pk)))
+    return render(request, "approvals/page.html", {**_shown(request, _mine(request, pk))})
 
 
 @login_required
@@ -47,7 +50,7 @@ def approval_part(request: HttpRequest, pk: int) -> HttpResponse:
     context = _shown(request, _mine(request, pk))
     if request.GET.get("version") == context["review"].version:
         return HttpResponse(status=204)
-    return render(request, "approvals/_approval.html", context)
+    return render(request, "approvals/_approval.html", {**context})
 
 
 @login_required
@@ -60,13 +63,13 @@ def approval_decide(request: HttpRequest, pk: int) -> HttpResponse:
         if approve:
             _check_target(approval, request.POST.get("target", ""))
         decide_approval(
-            pk, user=request.user, approve=approve, reason=_reason(request),
+            pk, user=asker(request), approve=approve, reason=_reason(request),
             args_sha256=request.POST.get("args_sha256", ""), door="web",
         )  # fmt: skip
     except Refused as refused:
         if refused.status == 404:
             raise Http404(str(refused)) from None
-        context = _shown(request, _mine(request, pk)) | {"refused": refused, "typed": request.POST.get("reason", "")}
+        context = {**_shown(request, _mine(request, pk)), "refused": refused, "typed": request.POST.get("reason", "")}
         return render(request, "approvals/page.html", context, status=refused.status)
     return redirect("approval", pk=pk)
 
@@ -76,14 +79,24 @@ def _mine(request: HttpRequest, pk: int) -> Approval:
     return get_object_or_404(seen, pk=pk)
 
 
-def _shown(request: HttpRequest, approval: Approval) -> dict[str, object]:
-    return {
-        "approval": approval,
-        "review": review_of(approval, request.user, timezone.now()),
-        "effect": effect_words(approval),
-        "reasons": REASONS,
-        "queue": "admin:approvals" if enters_admin(request.user) else "approval_list",
-    }
+class Shown(TypedDict):
+    """What the page and its inside are rendered from; `queue` is the route that leads back."""
+
+    approval: Approval
+    review: Review
+    effect: str
+    reasons: tuple[str, ...]
+    queue: str
+
+
+def _shown(request: HttpRequest, approval: Approval) -> Shown:
+    return Shown(
+        approval=approval,
+        review=review_of(approval, asker(request), timezone.now()),
+        effect=effect_words(approval),
+        reasons=REASONS,
+        queue="admin:approvals" if enters_admin(request.user) else "approval_list",
+    )
 
 
 def _reason(request: HttpRequest) -> str:
