@@ -48,6 +48,7 @@ class LineKind:
     count: int
     first_at: datetime
     last_at: datetime
+    level: str = ""  # the level that was asked for: these lines are that bad or worse
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,7 @@ def _lines(row: Returned) -> Iterator[LineKind]:
             count=int(entry["count"]),
             first_at=moment(entry["first_at"]),
             last_at=moment(entry["last_at"]),
+            level=str(row.query.get("level") or row.args.get("level") or ""),
         )
 
 

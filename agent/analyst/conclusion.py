@@ -23,7 +23,7 @@ from agent.analyst.remedies import actions
 from agent.analyst.rivals import rivals
 from agent.analyst.triage import Moved
 from agent.analyst.unseen import not_checked
-from agent.analyst.wording import amount, change_words, clock, label, names, normal_words, shorten
+from agent.analyst.wording import amount, capital, change_words, clock, label, names, normal_words, shorten
 from agent.planner import Move
 from tools.generate_report import Moment, Report, RootCause, Ruled, Scope, Suspect
 
@@ -45,10 +45,17 @@ def facts_for(assessed: Assessment) -> list[Fact]:
         facts.append(change_fact(best.suspect))
     if best.circumstance:
         facts += _circumstantial(assessed)
-    facts += [moved_fact(one, "scope") for one in _felt_by_others(assessed, entity)[:3]]
-    facts += [fact for rival in rivals(assessed) for fact in rival.facts]
-    facts = distinct(facts)
-    return [*facts, _inference(best, facts)] if best.is_convicted and len(facts) >= 2 else facts
+    is_measured = any(fact.kind == "number" for fact in facts)
+    for place, one in enumerate(_felt_by_others(assessed, entity)[:3]):
+        facts.append(moved_fact(one, "symptom" if place == 0 and not is_measured else "scope"))
+    return distinct(facts)
+
+
+def all_facts(assessed: Assessment) -> list[Fact]:
+    """The same, with what speaks against the rivals, and what follows from it all."""
+    best = assessed.best
+    facts = distinct([*facts_for(assessed), *(fact for rival in rivals(assessed) for fact in rival.facts)])
+    return [*facts, _inference(best, facts)] if best and best.is_convicted and len(facts) >= 2 else facts
 
 
 def _spoken(assessed: Assessment, entity: str) -> list[Fact]:
@@ -75,7 +82,7 @@ def _circumstantial(assessed: Assessment) -> list[Fact]:
             facts.append(line_fact(one, "mechanism"))
     if circumstance.record is not None:
         record = circumstance.record
-        words = f"the status feed reports “{shorten(record.title, 120)}” since {clock(record.at)}"
+        words = f"The status feed reports “{shorten(record.title, 120)}” since {clock(record.at)}"
         facts.append(Fact(words, "quote", "change", record.evidence, record.title))
     return facts[:7]
 
@@ -91,7 +98,7 @@ def _felt_by_others(assessed: Assessment, entity: str) -> list[Moved]:
 def _inference(best: Explanation, facts: Sequence[Fact]) -> Fact:
     grounds = [place for place, fact in enumerate(facts) if fact.role in ("mechanism", "change")][:4]
     grounds = grounds or [0]
-    return Fact(best.statement[:1].upper() + best.statement[1:], "inference", "mechanism", based_on=tuple(grounds))
+    return Fact(capital(best.statement), "inference", "mechanism", based_on=tuple(grounds))
 
 
 def conclude(assessed: Assessment) -> dict[str, Any]:
@@ -104,7 +111,7 @@ def conclude(assessed: Assessment) -> dict[str, Any]:
 def _fault(assessed: Assessment, best: Explanation) -> Report:
     found, case = assessed.found, assessed.case
     assert found.onset is not None  # noqa: S101
-    facts = _accepted(assessed, facts_for(assessed))
+    facts = _accepted(assessed, all_facts(assessed))
     suspect = best.suspect
     cause = RootCause(entity=best.entity, kind=best.kind, change_id=suspect.change.id if suspect else None, mechanism=best.mechanism[:600])
     return Report(
@@ -115,7 +122,7 @@ def _fault(assessed: Assessment, best: Explanation) -> Report:
         suspects=_suspects(assessed, best),
         onset=_iso(found.onset),
         still_happening=_scope(assessed),
-        first_failing=found.leader,
+        first_failing=found.first_failing,
         affected=assessed.affected[:50],
         remediation=best.remediation,
         timeline=_timeline(assessed),
@@ -227,12 +234,12 @@ def _timeline(assessed: Assessment) -> list[Moment]:
         suspect = best.suspect
         did = suspect.judged.effect.words if suspect.judged.effect else shorten(suspect.change.title, 80)
         live = suspect.judged.candidate.live_at or suspect.change.at
-        moments.append((live, f"{change_words(suspect.change, suspect.deploy)}: {did}", suspect.change.evidence))
+        moments.append((live, capital(f"{change_words(suspect.change, suspect.deploy)}: {did}"), suspect.change.evidence))
     for one in assessed.suspects:
         near = abs(one.change.at - found.onset) <= timedelta(minutes=30)
         if near and (one.deploy or one.change.kind == "flag") and not (best and one is best.suspect):
             at = one.judged.candidate.live_at or one.change.at
-            moments.append((at, f"{change_words(one.change, one.deploy)} (not related)", one.change.evidence))
+            moments.append((at, capital(f"{change_words(one.change, one.deploy)} (not related)"), one.change.evidence))
     seen: set[str] = set()
     for moved in found.moved:
         if moved.service not in seen and moved.strength >= 0.3:
@@ -242,7 +249,7 @@ def _timeline(assessed: Assessment) -> list[Moment]:
     for outbreak in sorted(found.outbreaks, key=lambda one: one.kind.first_at)[:3]:
         moments.append((outbreak.kind.first_at, f"{outbreak.service} first writes “{shorten(outbreak.kind.example, 90)}”", outbreak.kind.evidence))
     if assessed.case.transcript.focus:
-        moments.append((assessed.case.transcript.focus, "the alert fires", ""))
+        moments.append((assessed.case.transcript.focus, "The alert fires", ""))
     moments.sort(key=lambda entry: entry[0])
     return [Moment(at=_iso(at), text=text, evidence=[evidence] if evidence else []) for at, text, evidence in moments[:20]]
 
@@ -252,13 +259,19 @@ def ticket(assessed: Assessment) -> dict[str, Any]:
     best, found = assessed.best, assessed.found
     assert best is not None and found.onset is not None  # noqa: S101
     entity = best.entity
-    facts = [fact for fact in facts_for(assessed) if fact.kind != "inference"]
+    facts = facts_for(assessed)
     steps = "\n".join(f"{place}. {action.text}" for place, action in enumerate(actions(assessed), 1))
     lines = "\n".join(f"- {fact.statement} ({fact.evidence})" for fact in facts[:8])
     hit = f"Affected: {names(assessed.affected, 5)}." if assessed.affected else "No other service is affected."
     body = f"{say(assessed)}\n\n{best.mechanism}\n\n{hit}\n\n## Facts\n{lines}\n\n## Next steps\n{steps}\n\nTimes are UTC."
-    title = f"{entity}: {shorten(best.statement, 120)} since {clock(found.onset)}"
+    title = f"{entity}: {shorten(_title(best), 140)} since {clock(found.onset)}"
     return {"title": title[:200], "body": body[:20_000], "service": entity[:200], "severity": severity(assessed)}
+
+
+def _title(best: Explanation) -> str:
+    if best.suspect is None:
+        return best.statement
+    return f"fails after {change_words(best.suspect.change, best.suspect.deploy, best.entity)}"
 
 
 def _iso(at: datetime) -> str:

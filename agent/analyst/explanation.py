@@ -11,7 +11,7 @@ from agent.analyst.casefile import Casefile
 from agent.analyst.circumstances import Circumstance, circumstances
 from agent.analyst.suspects import Suspect, judge_changes
 from agent.analyst.triage import Moved, Triage, triage
-from agent.analyst.wording import amount, answer, change_words, clock, label, names, shorten
+from agent.analyst.wording import amount, answer, capital, change_words, clock, label, names, shorten
 
 CIRCUMSTANCE_CONVICTS = 0.4
 _SETTINGS = re2.compile(r"(?i)\.(ya?ml|json|toml|ini|cfg|conf|properties|env|tf|tfvars|hcl)$|(^|/)go\.(mod|sum)$|requirements[\w.\-]*\.txt$|package(-lock)?\.json$|\.lock$|dockerfile")
@@ -78,13 +78,13 @@ def _by_change(found: Triage, suspect: Suspect) -> Explanation:
     entity = entity_of(found, suspect)
     live = judged.candidate.live_at or change.at
     did = judged.effect.words if judged.effect else f"“{shorten(change.title, 100)}”"
-    mechanism = f"{change_words(change, suspect.deploy)} went live at {clock(live)}: {did}. {_what_followed(found, entity)}"
+    mechanism = f"{change_words(change, suspect.deploy, entity)} went live at {clock(live)}: {did}. {_what_followed(found, entity)}"
     return Explanation(
         entity=entity,
         kind=kind_of_change(suspect),
         score=judged.score,
-        statement=f"{change_words(change, suspect.deploy)} broke {entity}",
-        mechanism=mechanism[:1].upper() + mechanism[1:],
+        statement=f"{change_words(change, suspect.deploy, entity)} broke {entity}",
+        mechanism=capital(mechanism),
         remediation=_remedy(found, suspect),
         suspect=suspect,
     )
@@ -161,7 +161,7 @@ def say(assessed: Assessment) -> str:
     with_it = f"; {names(assessed.affected, 2)} with it" if assessed.affected else ""
     if best.suspect:
         did = best.suspect.judged.effect.words if best.suspect.judged.effect else ""
-        cause = change_words(best.suspect.change, best.suspect.deploy)
+        cause = change_words(best.suspect.change, best.suspect.deploy, best.entity)
         return answer(f"{best.entity} fails {since}, after {cause}", f": {did}" if did else "", with_it)
     if best.circumstance:
         return answer(best.circumstance.statement.rstrip("."), f" {since}", with_it)

@@ -11,7 +11,7 @@ import numpy as np
 from agent.analyst.casefile import Failure, Track
 from agent.analyst.suspects import Suspect
 from agent.analyst.triage import Moved, Outbreak
-from agent.analyst.wording import amount, change_words, clock, label, normal_words, shorten, unit_of
+from agent.analyst.wording import amount, capital, change_words, clock, label, normal_words, shorten, unit_of
 from agent.planner import Returned
 from tools.analysis.anomalies import Normal, normal_of
 from tools.generate_report import Claim
@@ -117,7 +117,7 @@ def line_fact(one: Outbreak, role: Role) -> Fact:
 
 def absence_fact(row: Returned, onset: str) -> Fact:
     searched = int(row.figures.get("searched", 0))
-    statement = f"before {onset} no such line was written; {searched:,} lines were searched"
+    statement = f"Before {onset} no such line was written; {searched:,} lines were searched"
     return Fact(statement, "absence", "symptom", row.evidence, figure="total")
 
 
@@ -129,7 +129,7 @@ def change_fact(suspect: Suspect) -> Fact:
     said = judged.effect.words if judged.effect else f"“{shorten(change.title, 120)}”"
     statement = f"{change_words(change, suspect.deploy)}, live at {clock(live)}: {said}"
     line = judged.effect.line if judged.effect and judged.effect.line in change.diff else change.title
-    return Fact(statement[:1].upper() + statement[1:], "quote", "change", change.evidence, line[:QUOTE_LENGTH])
+    return Fact(capital(statement), "quote", "change", change.evidence, line[:QUOTE_LENGTH])
 
 
 def failure_fact(failures: Sequence[Failure], service: str) -> Fact | None:
@@ -138,5 +138,5 @@ def failure_fact(failures: Sequence[Failure], service: str) -> Fact | None:
     if not own:
         return None
     quote = own[0].error[:QUOTE_LENGTH]
-    statement = f"requests fail deepest in {service}: “{shorten(quote, 120)}”, {len(own)} of the newest {len(failures)} failed traces"
+    statement = f"Requests fail deepest in {service}: “{shorten(quote, 120)}”, {len(own)} of the newest {len(failures)} failed traces"
     return Fact(statement, "quote", "mechanism", own[0].evidence, quote)

@@ -35,7 +35,7 @@ def _alert_facts(case: Casefile) -> list[Fact]:
     facts = [_number(track, place, words)]
     earlier = _as_high_before(track, place)
     if earlier is not None:
-        again = f"it was {amount(track.name, float(track.values[earlier]))} at {clock(track.at(earlier))} already, with no fault"
+        again = f"It was {amount(track.name, float(track.values[earlier]))} at {clock(track.at(earlier))} already, with no fault"
         facts.append(_number(track, earlier, again))
     return facts
 
@@ -62,7 +62,7 @@ def _log_facts(case: Casefile) -> list[Fact]:
         return []
     total, before = int(row.figures.get("total", 0)), int(row.figures.get("before", 0))
     if total == 0:
-        return [Fact("no error was logged since shortly before the alert", "absence", "healthy", row.evidence, figure="total")]
+        return [Fact("No error was logged since shortly before the alert", "absence", "healthy", row.evidence, figure="total")]
     words = f"{total:,} errors were logged since shortly before the alert, {before:,} in the same time before that"
     return [Fact(words, "number", "healthy", row.evidence, figure="total", value=float(total))]
 

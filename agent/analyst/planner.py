@@ -10,6 +10,7 @@ from agent.analyst.explanation import Assessment, assess, say
 from agent.analyst.facts import Fact, numbered
 from agent.analyst.questions import Question, closer_look, cross_check, first_look, quiet_look
 from agent.analyst.rivals import Rival, rivals
+from agent.analyst.wording import capital
 from agent.planner import BudgetLeft, Hypothesis, Move, ToolDescription, ToolRequest, Transcript
 
 ENOUGH_CALLS = 8  # what a whole cycle may ask for
@@ -87,7 +88,7 @@ def hypotheses_of(assessed: Assessment) -> tuple[Hypothesis, ...]:
         return ()
     looks = len(assessed.case.moves)
     settled = looks >= SUPPORTED_AFTER and best.is_convicted
-    lead = _hypothesis(best.statement, "supported" if settled else "open", facts_for(assessed), best.mechanism, best.entity)
+    lead = _hypothesis(capital(best.statement), "supported" if settled else "open", facts_for(assessed), best.mechanism, best.entity)
     others = [_of_rival(rival) for rival in rivals(assessed)[:6]]
     ids = _ids([one.statement for one in (lead, *others)], assessed.case)
     return tuple(
@@ -100,9 +101,7 @@ def _of_rival(rival: Rival) -> Hypothesis:
 
 
 def _hypothesis(statement: str, status: str, facts: Sequence[Fact], why: str, entity: str) -> Hypothesis:
-    direct = [fact for fact in facts if fact.kind != "inference"]
-    said = statement[:1].upper() + statement[1:]
-    return Hypothesis("", said, status, numbered(direct), why, entity)  # type: ignore[arg-type]
+    return Hypothesis("", statement, status, numbered(facts), why, entity)  # type: ignore[arg-type]
 
 
 def _ids(statements: Sequence[str], case: Casefile) -> dict[str, str]:

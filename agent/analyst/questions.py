@@ -19,6 +19,7 @@ WIDEST = timedelta(hours=24)
 MAX_STEPS = 700  # points of one series in the first look
 _RANGE = re2.compile(r"(?i)\b(?:last|past|previous)\s+(\d+)?\s*(minute|min|hour|day)s?\b")
 _FIXED = re2.compile(r"<[^>]*>")
+_SPECIAL = frozenset("\\.+*?()|[]{}^$")  # of RE2; escaping more would only make the query hard to read
 _IN_GOAL = {"minute": 1, "min": 1, "hour": 60, "day": 1440}
 
 
@@ -126,7 +127,7 @@ def pattern_of(line: Outbreak) -> str:
     """A search for lines of that kind: the longest part of the template that never varies."""
     parts = [part.strip() for part in _FIXED.split(line.kind.template)]
     longest = max(parts, key=len, default="")[:120].strip()
-    return str(re2.escape(longest)) if len(longest) >= 8 else ""
+    return "".join(f"\\{char}" if char in _SPECIAL else char for char in longest) if len(longest) >= 8 else ""
 
 
 def _offered(wanted: Sequence[tuple[str, str, dict[str, object]]], tools: Sequence[ToolDescription]) -> tuple[ToolRequest, ...]:

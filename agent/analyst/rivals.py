@@ -10,7 +10,7 @@ from agent.analyst.facts import Fact, healthy_fact
 from agent.analyst.suspects import Suspect
 from agent.analyst.triage import best_tracks
 from agent.analyst.vocabulary import kind_of
-from agent.analyst.wording import change_words, clock, names, shorten
+from agent.analyst.wording import capital, change_words, clock, names, shorten
 from tools.analysis.windows import compare_counts
 
 NEAR = timedelta(hours=6)
@@ -54,8 +54,7 @@ def _change(suspect: Suspect, assessed: Assessment) -> Rival:
     change, judged = suspect.change, suspect.judged
     said = "" if change.kind == "flag" else f" (“{shorten(change.title, 80)}”)"
     statement = f"{change_words(change, suspect.deploy)}{said}"
-    statement = statement[:1].upper() + statement[1:]
-    return Rival(statement, _why_not(suspect, assessed), (change.evidence,), (), judged.convicts, judged.candidate.service)
+    return Rival(capital(statement), _why_not(suspect, assessed), (change.evidence,), (), judged.convicts, judged.candidate.service)
 
 
 def _why_not(suspect: Suspect, assessed: Assessment) -> str:

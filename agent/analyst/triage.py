@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import re2
@@ -14,11 +14,13 @@ from agent.analyst.casefile import Casefile, ChangeRecord, Failure, LineKind, Tr
 from agent.analyst.vocabulary import SYMPTOMS, Signal, is_demand, is_worse, kind_of, says_call_failed
 from tools.analysis.anomalies import Departure, find_departure
 from tools.analysis.callgraph import CallGraph, rank
+from tools.analysis.templates import join
 
 STRONG_Z = 12.0
 MIN_RATIO = 1.15
 NEW_AFTER_SHARE = 0.2  # lines first seen in the first fifth of the range may only be rare
 FEW_LINES = 3
+MISSED_LINES = 8.0  # so many were to be expected before; the chance of none is then below 1 in 2,000
 SAME_TIME = timedelta(minutes=5)
 LULL = timedelta(minutes=20)  # a departure that ended this long before the symptom is another story
 _WEIGHT: dict[Signal, float] = {
@@ -87,6 +89,13 @@ class Triage:
         return self.ranked[0][0] if self.ranked else ""
 
     @property
+    def first_failing(self) -> str:
+        """Of the services that carry most of the blame, the one that showed it first."""
+        starts = _starts(self.moved, self.outbreaks)
+        top = [name for name, share in self.ranked if share >= 0.5 * self.ranked[0][1]]
+        return min(top, key=lambda name: (starts[name].replace(second=0, microsecond=0), top.index(name)), default="")
+
+    @property
     def services(self) -> list[str]:
         return [name for name, _ in self.ranked]
 
@@ -118,7 +127,7 @@ def triage(case: Casefile) -> Triage:
     failures = tuple(one for one in case.failures if one.at >= min(starts) - timedelta(minutes=2))
     ranked = _rank(moved, outbreaks, failures, graph)
     onset = _first_sign(moved, outbreaks)
-    if onset is None:
+    if onset is None or not (_is_felt(moved, outbreaks) or not case.tracks):
         return Triage((), (), None, (), graph, ())
     return Triage(tuple(moved), tuple(outbreaks), onset, tuple(ranked), graph, failures, tuple(past))
 
@@ -159,26 +168,60 @@ def _still_felt(one: Moved, focus: datetime) -> bool:
 
 
 def _outbreaks(case: Casefile) -> list[Outbreak]:
-    """Kinds of lines first seen well after the start of what was read, in the widest result that holds them."""
+    """Kinds of lines first seen so late that chance does not explain why they were missing before."""
     began, end = case.began, case.as_of
     threshold = began + NEW_AFTER_SHARE * (end - began)
-    earliest: dict[tuple[str, str], LineKind] = {}
-    for kind in case.lines:
-        key = (kind.service, kind.template)
-        kept = earliest.get(key)
-        if kept is None or (kind.first_at, -kind.count) < (kept.first_at, -kept.count):
-            earliest[key] = kind
-    new = [kind for kind in earliest.values() if kind.first_at > threshold and _matters(case, kind, threshold)]
-    found = [Outbreak(kind, _mentions(kind, case.services)) for kind in new]
+    usable = _earliest(kind for kind in case.lines if _matters(case, kind, threshold))
+    new = [kind for kind in usable if kind.first_at > threshold and _is_new(kind, began, end)]
+    found = [Outbreak(kind, _mentions(kind, case.services)) for kind in _joined(new) if kind.count >= FEW_LINES]
     return sorted(found, key=lambda one: (-one.kind.count, one.kind.first_at, one.kind.template))
 
 
+def _is_new(kind: LineKind, began: datetime, end: datetime) -> bool:
+    """By its rate since it was first seen, how many lines should have been there before? Few: it is only rare."""
+    silent, heard = (kind.first_at - began).total_seconds(), max((end - kind.first_at).total_seconds(), 60.0)
+    return kind.count * silent / heard >= MISSED_LINES
+
+
+def _earliest(kinds: Iterable[LineKind]) -> list[LineKind]:
+    """Each kind once, from the result that saw it earliest; an error stays one where a wider search saw it too."""
+    known: dict[tuple[str, str], LineKind] = {}
+    for kind in kinds:
+        kept = known.get((kind.service, kind.template), kind)
+        first = min(kept, kind, key=lambda one: (one.first_at, -one.count))
+        is_error = "ERROR" in (kept.level, kind.level)
+        known[kind.service, kind.template] = replace(first, level="ERROR" if is_error else first.level)
+    return list(known.values())
+
+
+def _joined(kinds: Iterable[LineKind]) -> list[LineKind]:
+    """Templates of a service that differ in a word or two become one kind."""
+    by_service: dict[str, dict[str, LineKind]] = defaultdict(dict)
+    for kind in kinds:
+        by_service[kind.service][kind.template] = kind
+    return [
+        _merged(group.text, [known[member] for member in group.members])
+        for known in by_service.values()
+        for group in join({template: kind.count for template, kind in known.items()})
+    ]
+
+
+def _merged(template: str, members: Sequence[LineKind]) -> LineKind:
+    return replace(
+        members[0],
+        template=template,
+        count=sum(kind.count for kind in members),
+        first_at=min(kind.first_at for kind in members),
+        last_at=max(kind.last_at for kind in members),
+        level="ERROR" if any(kind.level == "ERROR" for kind in members) else members[0].level,
+    )
+
+
 def _matters(case: Casefile, kind: LineKind, since: datetime) -> bool:
-    """Warnings or worse, more than a few, from a search that reaches back to the quiet time."""
+    """Warnings or worse, from a search that reaches back to the quiet time."""
     row = next(row for row in case.results if row.evidence == kind.evidence)
-    is_alarming = str(row.query.get("level") or row.args.get("level") or "") in ("WARN", "ERROR", "FATAL")
     reaches_back = "since" in row.query and moment(row.query["since"]) <= since
-    return is_alarming and reaches_back and kind.count >= FEW_LINES
+    return reaches_back and kind.level in ("WARN", "ERROR", "FATAL")
 
 
 def _mentions(kind: LineKind, services: Sequence[str]) -> tuple[str, ...]:
@@ -277,6 +320,11 @@ def _deepest(failures: Sequence[Failure]) -> dict[str, int]:
     for failure in failures:
         counts[failure.service] += 1
     return counts
+
+
+def _is_felt(moved: Sequence[Moved], outbreaks: Sequence[Outbreak]) -> bool:
+    """Warnings alone, while every series stays where it was, are no fault."""
+    return any(one.is_strong or one.kind in SYMPTOMS for one in moved) or any(one.kind.level == "ERROR" for one in outbreaks)
 
 
 def _first_sign(moved: Sequence[Moved], outbreaks: Sequence[Outbreak]) -> datetime | None:

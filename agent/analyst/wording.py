@@ -56,14 +56,20 @@ def names(services: Sequence[str], most: int = 3) -> str:
     return " and ".join(shown) if len(shown) < 3 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def change_words(change: ChangeRecord, deploy: ChangeRecord | None = None) -> str:
-    """ "release 4.18.0 of orders-api", "commit 1a2b3c4", "flag beta_banner". """
+def change_words(change: ChangeRecord, deploy: ChangeRecord | None = None, known: str = "") -> str:
+    """ "release 4.18.0 of orders-api", "commit 1a2b3c4", "flag beta_banner". A service that is `known` is left out."""
     carried = deploy or (change if change.kind == "deploy" else None)
     if carried is not None:
-        return f"release {carried.version or carried.commit[:7]} of {carried.service or 'a service'}".strip()
+        whose = f" of {carried.service}" if carried.service and carried.service != known else ""
+        return f"release {carried.version or carried.commit[:7]}{whose}"
     if change.kind == "flag":
         return change.title
     return f"commit {change.commit[:7] or change.id[:7]}"
+
+
+def capital(text: str) -> str:
+    """The sentence with a capital, unless it begins with a name that has none."""
+    return text[:1].upper() + text[1:] if text.split(" ", 1)[0] in ("release", "commit", "flag") else text
 
 
 def shorten(text: str, most: int) -> str:
