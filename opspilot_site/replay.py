@@ -123,7 +123,7 @@ class RecordedTools:
 
     def __init__(self, run: Run, recorded: Sequence[Step]):
         self._ends: dict[tuple[str, str], list[CallEnd]] = defaultdict(list)
-        begin = next((step.payload for step in recorded if step.name == "begin"), {"sources": []})
+        begin: dict[str, Any] = next((step.payload for step in recorded if step.name == "begin"), {"sources": []})
         seen = ToolResult(Status.SUCCESS, "", data={"sources": begin["sources"], "alert": run.alert})
         self._ends["list_sources", canonical({})].append(CallEnd(seen, "returned", 0))
         for call in ToolCall.objects.filter(run=run, started_at__isnull=False).select_related("evidence"):
