@@ -17,7 +17,7 @@ def planner_for(name: str, model: str = "") -> Planner:
     """
     match name:
         case "analyst":
-            analyst: Planner = import_module("agent.analyst").AnalystPlanner()
+            analyst: Planner = import_module("agent.analyst.planner").AnalystPlanner()
             return analyst
         case "claude":
             return _claude(model)

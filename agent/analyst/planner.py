@@ -22,6 +22,7 @@ class AnalystPlanner:
     """Decides by the algorithm of this room. Pure: the same transcript always gives the same move."""
 
     name = "analyst"
+    ceiling_micro_usd = 0
 
     def next(
         self,
