@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
@@ -41,6 +42,13 @@ WORDS = {
 def problems(*statuses: int) -> dict[Any, Any]:
     """The problem responses of one operation. 401 is part of all."""
     return {(status, CONTENT_TYPE): OpenApiResponse(Problem, WORDS[status]) for status in (401, *statuses)}
+
+
+class NamedOperations(AutoSchema):
+    """Each operation is listed with the first sentence of its docstring."""
+
+    def get_summary(self) -> str:
+        return str(self.get_description()).partition(".")[0]
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # the package's metaclass

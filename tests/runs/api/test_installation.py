@@ -72,6 +72,13 @@ def test_health_answers_503_without_a_database_and_leaks_nothing(
     assert b"internal" not in response.content
 
 
+def test_health_is_not_sent_to_https(nobody: APIClient, db: None, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+
+    assert nobody.get("/healthz").status_code == 200
+    assert nobody.get("/api/me").status_code == 301
+
+
 def test_health_is_read_only(nobody: APIClient, db: None) -> None:
     assert nobody.post("/healthz").status_code == 405
 

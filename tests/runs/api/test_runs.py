@@ -200,6 +200,13 @@ def test_a_misspelt_field_steers_nothing(alice: User, team: Team, by_token: Call
     assert Run.objects.get(pk=run.pk).n_steps == 1
 
 
+def test_options_say_what_an_address_takes(alice: User, team: Team, by_token: Caller) -> None:
+    run = a_run(team, alice)
+
+    for address in ("/api/runs", f"/api/runs/{run.pk}", f"/api/runs/{run.pk}/report", "/api/approvals", "/api/tools"):
+        assert by_token(alice).options(address).status_code == 200
+
+
 def test_a_run_is_changed_by_verbs_only(alice: User, team: Team, by_token: Caller) -> None:
     run, client = a_run(team, alice), by_token(alice)
 
