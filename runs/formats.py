@@ -40,9 +40,11 @@ def zone_name(at: datetime) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `2 min 10 s`, `3 h 5 min`, `4 d 2 h`."""
+    """`40 ms`, `0.4 s`, `12 s`, `2 min 10 s`, `3 h 5 min`, `4 d 2 h`."""
+    if seconds < 0.1:
+        return f"{max(seconds, 0) * 1_000:.0f} ms"
     if seconds < 1:
-        return f"{max(seconds, 0):.1f} s"
+        return f"{seconds:.1f} s"
     whole = round(seconds)
     for unit, size, lower, lower_size in (("d", 86_400, "h", 3_600), ("h", 3_600, "min", 60), ("min", 60, "s", 1)):
         if whole >= size:

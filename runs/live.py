@@ -1,15 +1,23 @@
-"""Publishes notices that a run moved. A notice carries run and seq, never the payload; losing one is harmless."""
+"""Notices that a run moved: published by whoever wrote a Step, heard by the one subscriber of each web process.
+
+A notice carries run and seq, never the payload; losing one is harmless. What is done with it stands in watching.py.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from functools import cache
 
 import redis
+import redis.asyncio
 from django.conf import settings
 
 CHANNEL = "opspilot:steps"
+FIRST_RETRY_S, LAST_RETRY_S = 0.2, 5.0
 log = logging.getLogger(__name__)
 
 
@@ -25,3 +33,55 @@ def publish(run_id: int, seq: int) -> None:
         _client().publish(CHANNEL, json.dumps({"run": run_id, "seq": seq}))
     except (redis.RedisError, OSError):
         log.debug("notice of run %s step %s not sent: Redis does not answer", run_id, seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    run_id: int
+    seq: int
+
+
+class Subscriber:
+    """Hears all notices. Reconnects for ever, a little later each time; `is_connected` says whether it hears now."""
+
+    def __init__(self) -> None:
+        self.is_connected = False
+
+    async def listen(self) -> AsyncIterator[Notice]:
+        """Notices as they come. Those sent while it was not connected are lost."""
+        wait_s = FIRST_RETRY_S
+        while True:
+            try:
+                async for notice in self._connected():
+                    wait_s = FIRST_RETRY_S
+                    yield notice
+            except (redis.RedisError, OSError) as error:
+                log.warning("Redis does not answer (%s): live pages read the database until it does", error)
+            finally:
+                self.is_connected = False
+            await asyncio.sleep(wait_s)
+            wait_s = min(wait_s * 2, LAST_RETRY_S)
+
+    async def _connected(self) -> AsyncIterator[Notice]:
+        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=10)
+        try:
+            async with client.pubsub(ignore_subscribe_messages=True) as pubsub:
+                await pubsub.subscribe(CHANNEL)
+                self.is_connected = True
+                while True:
+                    # A time-out lets the health check run, so that a peer that vanished is noticed.
+                    message = await pubsub.get_message(timeout=5)
+                    if message is not None and (notice := _read(message["data"])) is not None:
+                        yield notice
+        finally:
+            await client.aclose()
+
+
+def _read(data: bytes) -> Notice | None:
+    """The notice, or None for anything else that was published on the channel."""
+    try:
+        said = json.loads(data)
+        return Notice(int(said["run"]), int(said["seq"]))
+    except (ValueError, TypeError, KeyError):
+        log.warning("not a notice on %s: %.80r", CHANNEL, data)
+        return None

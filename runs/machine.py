@@ -84,17 +84,17 @@ BAR_WORDS = {
 }  # fmt: skip
 
 
-def pills(run: Run) -> list[Pill]:
+def pills(run: Run, steps: Iterable[Step]) -> list[Pill]:
     """The machine in one row. A run that failed or was cancelled ends in that state instead of Done."""
     row = [*BAR[:-1], RunState(run.state)] if run.state in (S.FAILED, S.CANCELLED) else BAR
-    here = row.index(RunState(run.state))
-    return [Pill(state, BAR_WORDS[state], _mood(place, here)) for place, state in enumerate(row)]
+    visited = {step.after for step in steps if step.kind == StepKind.TRANSITION}
+    return [Pill(state, BAR_WORDS[state], _mood(run, state, state in visited)) for state in row]
 
 
-def _mood(place: int, here: int) -> str:
-    if place == here:
+def _mood(run: Run, state: RunState, was_there: bool) -> str:
+    if run.state == state:
         return "current"
-    return "passed" if place < here else "ahead"
+    return "passed" if was_there else "ahead"
 
 
 def drawing(run: Run, steps: Iterable[Step]) -> tuple[list[Place], list[Arrow]]:
@@ -105,13 +105,7 @@ def drawing(run: Run, steps: Iterable[Step]) -> tuple[list[Place], list[Arrow]]:
             taken[step.name] += 1
             visits[step.after] += 1
     places = [
-        Place(state, RunState(state).label, x, y, _place_mood(run, state, visits), visits[state])
+        Place(state, RunState(state).label, x, y, _mood(run, state, visits[state] > 0), visits[state])
         for state, (x, y) in PLACES.items()
     ]
     return places, [Arrow(event, path, x, y, taken[event], anchor) for event, path, x, y, anchor in ARROWS]
-
-
-def _place_mood(run: Run, state: RunState, visits: Counter[str]) -> str:
-    if run.state == state:
-        return "current"
-    return "passed" if visits[state] else "ahead"

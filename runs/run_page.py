@@ -102,7 +102,7 @@ class RunPage:
 
     @property
     def pills(self) -> list[Pill]:
-        return pills(self.run)
+        return pills(self.run, self.steps)
 
     @property
     def seconds(self) -> float:

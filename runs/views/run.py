@@ -18,11 +18,12 @@ from runs.run_page import RunPage
 from runs.services import runs as services
 from runs.services.actors import Actor
 from runs.services.errors import Refused
+from runs.views.asking import asker
 
 
 def visible_run(request: HttpRequest, pk: int) -> Run:
     """The run, or 404: what is not yours looks like what does not exist."""
-    run = Run.objects.visible_to(request.user).select_related("team", "starter").filter(pk=pk).first()
+    run: Run | None = Run.objects.visible_to(request.user).select_related("team", "starter").filter(pk=pk).first()
     if run is None:
         raise Http404("No such run, or you may not see it.")
     return run
@@ -87,7 +88,7 @@ def _steered(request: HttpRequest, pk: int, verb: Verb, steer: Steer, done: str)
     try:
         if not form.is_valid():
             raise Refused("too_long", f"At most {services.GOAL_LIMIT:,} characters fit.", 400)
-        steer(run.pk, Actor.person(request.user), form.cleaned_data["words"])
+        steer(run.pk, Actor.person(asker(request)), form.cleaned_data["words"])
         messages.success(request, done)
     except Refused as error:
         messages.error(request, str(error))

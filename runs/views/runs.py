@@ -21,6 +21,9 @@ from runs.services.errors import Refused
 from runs.services.runs import create_run
 from runs.services.teams import home_team
 from runs.sources import chosen_sources, configured_sources
+from runs.views.asking import asker
+
+EVIDENCE_LOOKED_AT = 200  # the newest results, to say how old each source's newest row was
 
 
 @login_required
@@ -28,9 +31,9 @@ from runs.sources import chosen_sources, configured_sources
 def run_list(request: HttpRequest) -> HttpResponse:
     """Tabs and filters live in the URL; a constant number of queries."""
     now = timezone.now()
-    strip = strip_of(request.user, now)
+    strip = strip_of(asker(request), now)
     filters = Filters.of(request.GET, default_tab="needs" if strip.needs else "all")
-    page = page_of(request.user, filters)
+    page = page_of(asker(request), filters)
     context = {
         "strip": strip, "filters": filters, "page": page, "now": now, "tabs": TABS,
         "counts": {"needs": strip.needs, "running": strip.running},
@@ -47,7 +50,7 @@ def run_count_newer(request: HttpRequest) -> JsonResponse:
     """How many rows came after `after` under the same filters; the list asks, and shows "3 new"."""
     after = request.GET.get("after", "")
     newest = int(after) if after.isdecimal() and len(after) < 18 else 0
-    return JsonResponse({"new": newer_than(request.user, Filters.of(request.GET, default_tab="all"), newest)})
+    return JsonResponse({"new": newer_than(asker(request), Filters.of(request.GET, default_tab="all"), newest)})
 
 
 @login_required
@@ -65,28 +68,30 @@ def run_new(request: HttpRequest) -> HttpResponse:
             refusal = str(error)
     context = {
         "form": form, "refusal": refusal, "examples": examples_for(request.user),
-        "chips": _chips(names, form, timezone.now()),
+        "now": timezone.now(),
+        "chips": _chips(names, form)
     }  # fmt: skip
     return render(request, "runs/new.html", context, status=400 if request.method == "POST" else 200)
 
 
 def _start(request: HttpRequest, form: NewRunForm) -> Run:
-    team = home_team(request.user)
+    team = home_team(asker(request))
     if not (verdict := may(request.user, "start", team)):
         raise Refused("not_allowed", verdict.why, 403)
     wanted = form.cleaned_data
     return create_run(
-        goal=wanted["goal"], team=team, actor=Actor.person(request.user), origin="web",
+        goal=wanted["goal"], team=team, actor=Actor.person(asker(request)), origin="web",
         sources=chosen_sources(wanted["sources"]),
     ).run  # fmt: skip
 
 
-def _chips(names: list[str], form: NewRunForm, now: datetime) -> list[dict[str, Any]]:
+def _chips(names: list[str], form: NewRunForm) -> list[dict[str, Any]]:
     """Each source with whether it is ticked and the age of its newest row when it was last read."""
-    ticked = form.data.getlist("sources") if form.is_bound else names
+    ticked = form["sources"].value() or [] if form.is_bound else names
     freshest: dict[str, datetime] = {}
-    recent = Evidence.objects.filter(freshness__isnull=False).order_by("-id").values_list("source", "freshness")[:200]
+    recent = Evidence.objects.order_by("-id").values_list("source", "freshness")[:EVIDENCE_LOOKED_AT]
     for source, freshness in recent:
-        name = source.partition(":")[0]
-        freshest[name] = max(freshness, freshest.get(name, freshness))
+        if freshness is not None:
+            name = source.partition(":")[0]
+            freshest[name] = max(freshness, freshest.get(name, freshness))
     return [{"name": name, "is_ticked": name in ticked, "freshness": freshest.get(name)} for name in names]

@@ -17,6 +17,7 @@ from runs.services.runs import create_run
 from runs.states import CallStatus, Effect
 
 SOURCES = [{"name": "shop", "url": "file:///srv/shop", "env": "prod"}]
+VOTES = Ruling(Effect.APPROVE, 1, "approver", "writes need one vote")
 READS = Ruling(Effect.RUN, 1, "approver", "reading is free")
 
 GOAL = "Investigate database timeouts in the last 5 hours and create a ticket if required"
