@@ -24,6 +24,7 @@ from runs import queue
 from runs.formats import duration, number, plural
 from runs.models import Membership, Run
 from runs.reconcile import stranded
+from runs.services.halt import is_halted
 from runs.sources import configured_sources
 from runs.states import Role
 from tools import registry
@@ -156,6 +157,11 @@ def finding_of(state: dict[str, Any], now: datetime) -> Finding:
 
 def _record() -> Iterator[Finding]:
     yield _people()
+    if is_halted():
+        yield Finding(
+            "stop switch", Verdict.WARNING, "every run is stopped", "./opspilot halt --release lets them go on."
+        )
+        return
     waiting = len(stranded())
     if waiting:
         hint = "A reconciler enqueues them: ./opspilot up."

@@ -17,7 +17,7 @@ from agent.jobs import tool_host
 from opspilot_site import diagnosis
 from opspilot_site.dotenv import add_to_list
 from opspilot_site.management.commands.tool import arguments
-from runs.models import Team
+from runs.models import Installation, Team
 from tests.flows.incident import write_incident
 from tests.runs.commands.conftest import Shell, shell
 
@@ -90,6 +90,13 @@ def test_doctor_warns_where_a_key_is_missing_for_claude(team: Team, settings: An
     settings.PLANNER, settings.ANTHROPIC_API_KEY = "claude", ""
 
     assert shell("doctor").error == "Broken: planner."
+
+
+def test_doctor_says_that_the_stop_switch_is_on(team: Team, shell: Shell) -> None:
+    assert "stop switch" not in _findings(shell("doctor", "--json").out)
+    Installation.objects.update(halted_by="cli:root")
+
+    assert "--release" in _findings(shell("doctor", "--json").out)["stop switch"][0]["hint"]
 
 
 @pytest.mark.parametrize(
