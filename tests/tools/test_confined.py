@@ -66,16 +66,20 @@ def test_a_name_that_points_elsewhere_is_refused(root: Path, name: str) -> None:
         Root(root).content(name)
 
 
-def test_a_link_put_in_the_way_after_the_check_is_not_followed(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (root / "logs").mkdir()
+@pytest.mark.parametrize(
+    ("swapped", "target"), [("logs", "outside"), ("logs/secret.log", "outside/secret.log")], ids=["folder", "file"]
+)
+def test_a_link_put_in_the_way_after_the_check_is_not_followed(
+    root: Path, monkeypatch: pytest.MonkeyPatch, swapped: str, target: str
+) -> None:
     write(root / "logs" / "secret.log", [LINE])
-    resolve = os.path.realpath
+    resolve, victim = os.path.realpath, root / swapped
 
     def swap(path: str) -> str:
         found = resolve(path)
-        if str(path).endswith("secret.log") and not (root / "logs").is_symlink():
-            (root / "logs").rename(root / "old")
-            (root / "logs").symlink_to(root.parent / "outside")
+        if str(path).endswith("secret.log") and not victim.is_symlink():
+            victim.rename(root / "moved")
+            victim.symlink_to(root.parent / target)
         return found
 
     opened = Root(root)

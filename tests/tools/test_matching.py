@@ -30,7 +30,8 @@ def index_of(messages: list[str], as_json: bool) -> LogIndex:
             return json.dumps({"ts": "2026-03-01T09:00:00Z", "msg": message})
         return "2026-03-01T09:00:00Z " + message.replace("\n", " ")
 
-    content = "\n".join(map(line, messages)).encode()
+    # Lines that cannot be read lie between the entries of a JSON file and must never be found.
+    content = ('\n{"broken": "ab\n' if as_json else "\n").join(map(line, messages)).encode()
     return build("a.jsonl" if as_json else "a.log", content, "", NOON)
 
 
@@ -51,6 +52,22 @@ def test_the_scan_finds_what_a_look_at_each_entry_finds(
         patch.setattr(matching, "BLOCK", block)
         found = matching_rows(index, np.arange(len(index.times)), compile_pattern(text, ignore_case=False))
     assert found.tolist() == one_by_one(index, text)
+
+
+@pytest.mark.parametrize(
+    ("message", "pattern", "as_json"),
+    [
+        ('say "no" twice', 'y "no" t', True),  # escaped in the file, not in the message
+        ("café closed", "café", True),
+        ("first\nsecond", "^second$", True),  # anchors hold at each line of an entry
+        ("timed out", "^timed", True),  # and at the message, not only at the line as written
+        ("timed out", "out$", False),
+    ],
+)
+def test_a_pattern_sees_the_message_as_a_person_reads_it(message: str, pattern: str, as_json: bool) -> None:
+    index = index_of(["other", message, "other"], as_json)
+    rows = np.arange(len(index.times))
+    assert matching_rows(index, rows, compile_pattern(pattern, ignore_case=False)).tolist() == [1]
 
 
 @given(st.lists(MESSAGES, max_size=12), st.sets(st.integers(0, 11)))

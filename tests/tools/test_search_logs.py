@@ -24,6 +24,9 @@ def test_matches_are_counted_by_minute_service_level_and_template(ask: Ask) -> N
     assert [(row["template"], row["count"]) for row in result.data["templates"]] == [
         ("charge timed out after <n> ms", 21)
     ]
+    row = result.data["templates"][0]
+    assert (row["first_at"], row["last_at"], row["service"]) == (stamp(ONSET), stamp(AS_OF), "payments")
+    assert row["example"] == "charge timed out after 5040 ms"
     assert result.figures["total"] == 21
     assert result.source == "shop:logs"
     assert result.freshness == AS_OF

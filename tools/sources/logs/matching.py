@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tools.base import ToolError
 from tools.sources.logs.index import LogIndex
 
-BLOCK = 2**18  # bounds what one greedy pattern may scan past the entry that it matches
+BLOCK = 2**14  # bounds what a greedy pattern may scan past the entry that it matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ def _hits_entry(index: LogIndex, row: int, pattern: Pattern) -> bool:
 
 def _scan(index: LogIndex, rows: array[int], pattern: Pattern) -> NDArray[np.int64]:
     """The earliest match in the rest of a block can only begin in the first entry that matches by itself."""
-    search, content, starts, ends = pattern.compiled.search, index.content, index.starts, index.ends
+    content, starts, ends = index.content, index.starts, index.ends
+    search = pattern.compiled.search
     found, at = array("q"), 0
     while at < len(rows):
         start = starts[rows[at]]
@@ -80,9 +81,11 @@ def _scan(index: LogIndex, rows: array[int], pattern: Pattern) -> NDArray[np.int
             at = bisect_left(rows, last + 1, at)
             continue
         row = bisect_right(starts, match.start()) - 1
-        position = bisect_left(rows, row, at)
-        is_asked = position < len(rows) and rows[position] == row
-        if is_asked and (match.end() <= ends[row] or search(content, starts[row], ends[row])):
+        at = bisect_left(rows, row, at)
+        if match.end() > ends[row]:  # this pattern runs across lines: from here on entry by entry
+            found.extend(row for row in rows[at:] if search(content, starts[row], ends[row]))
+            break
+        if at < len(rows) and rows[at] == row:
             found.append(row)
-        at = position + is_asked
+            at += 1
     return np.frombuffer(found, np.int64) if found else np.empty(0, np.int64)
