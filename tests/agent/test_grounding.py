@@ -14,7 +14,7 @@ NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 LOGS = {"total": 3, "matches": [{"message": 'pool "main" exhausted after 5000ms', "where": "app.log:7"}]}
 SERIES = {
     "step_s": 60,
-    "series": [{"id": "billing pool_active", "points": [["2026-03-04T11:30:00+00:00", 10.0], ["2026-03-04T11:31:00+00:00", 5.0153]]}],
+    "series": [{"id": "billing pool_active", "points": [["2026-03-04T11:30:00+00:00", 10.0], ["2026-03-04T11:31:00+00:00", 5.0153], ["2026-03-04T11:32:00+00:00", 0.6]]}],
 }  # fmt: skip
 
 
@@ -27,7 +27,7 @@ EXHIBITS = {
     "E1": exhibit("E1", LOGS, figures={"total": 3.0, "restarts": 0.0}),
     "E2": exhibit("E2", SERIES, figures={"billing pool_active max": 10.0}),
     "E3": exhibit("E3", {}, status="no_data"),
-    "E4": exhibit("E4", {"text": "pool"}, status="error"),
+    "E4": exhibit("E4", {"text": "pool"}, status="error", figures={"total": 0.0}),
 }
 
 
@@ -60,6 +60,11 @@ def test_a_number_matches_as_people_round(value: float, holds: bool) -> None:
     assert (verdict(one) == "number_matches") is holds
 
 
+def test_rounding_does_not_make_another_number_of_it() -> None:
+    one = claim("number", evidence="E2", figure="billing pool_active", value=1, at="2026-03-04T11:32:00Z")
+    assert verdict(one) == "not_in_evidence", "0.6 rounds to 1, and is not 1"
+
+
 def test_a_number_needs_its_own_time_and_name() -> None:
     at_other_time = claim("number", evidence="E2", figure="billing pool_active", value=10, at="2026-03-04T11:29:00Z")
     of_other_series = claim("number", evidence="E2", figure="billing pool", value=10, at="2026-03-04T11:30:00Z")
@@ -74,7 +79,7 @@ def test_an_absence_is_a_search_that_found_nothing() -> None:
     assert verdict(claim("absence", evidence="E3")) == "nothing_found"
     assert verdict(claim("absence", evidence="E1", figure="restarts")) == "nothing_found"
     assert verdict(claim("absence", evidence="E1")) == "not_in_evidence"
-    assert verdict(claim("absence", evidence="E4")) == "not_in_evidence", "a failed call shows nothing"
+    assert verdict(claim("absence", evidence="E4", figure="total")) == "not_in_evidence", "a failed call shows nothing"
 
 
 def test_an_inference_holds_while_all_it_rests_on_holds() -> None:
