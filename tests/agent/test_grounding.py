@@ -14,7 +14,7 @@ NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 LOGS = {"total": 3, "matches": [{"message": 'pool "main" exhausted after 5000ms', "where": "app.log:7"}]}
 SERIES = {
     "step_s": 60,
-    "series": [{"id": "billing pool_active", "points": [["2026-03-04T11:30:00+00:00", 10.0], ["2026-03-04T11:31:00+00:00", 5.0153], ["2026-03-04T11:32:00+00:00", 0.6]]}],
+    "series": [{"id": "billing pool_active", "points": [["2026-03-04T11:30:00+00:00", 10.0], ["2026-03-04T11:31:00+00:00", 5.0153], ["2026-03-04T11:32:00+00:00", 0.8]]}],
 }  # fmt: skip
 
 
@@ -62,7 +62,7 @@ def test_a_number_matches_as_people_round(value: float, holds: bool) -> None:
 
 def test_rounding_does_not_make_another_number_of_it() -> None:
     one = claim("number", evidence="E2", figure="billing pool_active", value=1, at="2026-03-04T11:32:00Z")
-    assert verdict(one) == "not_in_evidence", "0.6 rounds to 1, and is not 1"
+    assert verdict(one) == "not_in_evidence", "0.8 rounds to 1, and is not 1"
 
 
 def test_a_number_needs_its_own_time_and_name() -> None:
