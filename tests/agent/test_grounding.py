@@ -14,7 +14,11 @@ NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 LOGS = {"total": 3, "matches": [{"message": 'pool "main" exhausted after 5000ms', "where": "app.log:7"}]}
 SERIES = {
     "step_s": 60,
-    "series": [{"id": "billing pool_active", "points": [["2026-03-04T11:30:00+00:00", 10.0], ["2026-03-04T11:31:00+00:00", 5.0153], ["2026-03-04T11:32:00+00:00", 0.8]]}],
+    "series": [{
+        "id": "billing pool_active",
+        "points": [["2026-03-04T11:30:00+00:00", 10.0], ["2026-03-04T11:31:00+00:00", 5.0153],
+                   ["2026-03-04T11:32:00+00:00", 0.8]],
+    }],
 }  # fmt: skip
 
 
