@@ -1,15 +1,14 @@
 """Crash points: places where a test makes the process die, fail or wait. Inert unless OPSPILOT_FAULT is set.
 
 `OPSPILOT_FAULT=append.commit#3:K` strikes at the third pass of that point. Modes: K kills the process there, E raises
-before the work, A does the work and then raises (as a lost answer would look), D waits. Settings refuse the variable
-outside of tests, so in production a point costs one comparison.
+before the work, A does the work and then raises (as a lost answer would look), D stops it there (SIGSTOP) until
+somebody continues it. Settings refuse the variable outside of tests, so in production a point costs one comparison.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -26,16 +25,26 @@ POINTS = (
     "lease.claim",
     "lease.release",
     "append.write",
+    "run.begin",
+    "money.reserve",
     "model.call",
+    "model.record",
     "plan.accept",
+    "plan.conclude",
     "tool.intent",
     "tool.call",
     "tool.result",
+    "tool.end",
+    "tools.returned",
     "approval.ask",
     "approval.decide",
+    "approval.expire",
+    "run.replan",
+    "run.hold",
+    "run.cancel",
+    "run.fail",
     "run.finish",
 )
-DELAY_S = 2.0
 P = ParamSpec("P")
 T = TypeVar("T")
 _INERT = nullcontext()
@@ -68,6 +77,16 @@ class Fault:
             raise ValueError(f"OPSPILOT_FAULT={text!r}: write point#occurrence:mode with a mode of K, E, A, D.")
         return cls(point, int(occurrence), mode)
 
+    def strike(self) -> None:
+        """What happens before the work."""
+        match self.mode:
+            case "K":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "D":
+                os.kill(os.getpid(), signal.SIGSTOP)
+            case "E":
+                raise InjectedFault(f"injected before {self.point}")
+
 
 armed: Fault | None = Fault.parse(settings.FAULT)
 
@@ -96,17 +115,7 @@ def _struck(fault: Fault, point: str) -> Iterator[None]:
     fault.passed[point] += 1
     strikes = fault.point == point and fault.occurrence == fault.passed[point]
     if strikes:
-        _before(fault)
+        fault.strike()
     yield
     if strikes and fault.mode == "A":
         raise InjectedFault(f"injected after {point}")
-
-
-def _before(fault: Fault) -> None:
-    match fault.mode:
-        case "K":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "E":
-            raise InjectedFault(f"injected before {fault.point}")
-        case "D":
-            time.sleep(DELAY_S)

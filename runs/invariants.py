@@ -215,6 +215,8 @@ def caps_hold(record: Record) -> Iterator[Hit]:
         "tool_calls": run.n_tool_calls - last_move,
         "micro_usd": run.cost_micro_usd - (usage.get("cost_micro_usd") or 0),
     }
+    if run.state in TERMINAL and run.reserved_micro_usd:
+        yield record.hit("I5", f"has ended, but {run.reserved_micro_usd:,} µ$ are still set aside for it")
     for name, spent in before_last.items():
         if spent > 0 and name in caps and spent >= caps[name]:
             yield record.hit("I5", f"went on with {spent:,} of {caps[name]:,} {name.replace('_', ' ')} spent")

@@ -170,7 +170,7 @@ def expire_approvals() -> int:
     overdue = Approval.objects.pending().filter(expires_at__lte=timezone.now()).values_list("pk", "run_id")
     closed = 0
     for approval_id, run_id in list(overdue[:200]):
-        with locked(run_id) as run:
+        with faults.at("approval.expire"), locked(run_id) as run:
             approval = Approval.objects.select_related("call").get(pk=approval_id)
             if approval.state == ApprovalState.PENDING and approval.is_expired(timezone.now()):
                 _expire(run, approval)

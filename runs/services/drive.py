@@ -19,7 +19,6 @@ from django.utils.dateparse import parse_datetime
 from runs import faults
 from runs.audit import canonical, digest
 from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall
-from runs.models.run import RunQuerySet
 from runs.redaction import redact, redact_json
 from runs.services import spending
 from runs.services.append import Overtaken, advance, append, locked
@@ -95,6 +94,7 @@ class Spent:
     micro_usd: int | None = 0
 
 
+@faults.point("run.begin")
 @transaction.atomic
 def begin(run: Run, lease: Lease, sources: Sequence[Mapping[str, Any]], alert: Mapping[str, Any]) -> Step:
     """QUEUED → PLAN, with what the run can read and the alert that a folder holds."""
@@ -111,6 +111,7 @@ def _fired_at(alert: Mapping[str, Any]) -> datetime | None:
         return None
 
 
+@faults.point("money.reserve")
 @transaction.atomic
 def reserve(run: Run, lease: Lease, micro_usd: int) -> bool:
     """Set aside what the next model call may cost; False when the day's cap does not allow it.
@@ -123,26 +124,29 @@ def reserve(run: Run, lease: Lease, micro_usd: int) -> bool:
         return True
     if not spending.reserve(micro_usd):
         return False
-    _fenced(run, lease).update(reserved_micro_usd=micro_usd)
-    run.reserved_micro_usd = micro_usd
+    _account(run, lease, reserved_micro_usd=micro_usd)
     return True
 
 
 def _settle(run: Run, lease: Lease, spent: int) -> None:
     spending.settle(run.reserved_micro_usd, spent)
-    run.cost_micro_usd += spent
-    _fenced(run, lease).update(reserved_micro_usd=0, cost_micro_usd=run.cost_micro_usd)
-    run.reserved_micro_usd = 0
+    _account(run, lease, reserved_micro_usd=0, cost_micro_usd=run.cost_micro_usd + spent)
 
 
-def _fenced(run: Run, lease: Lease) -> RunQuerySet:
-    mine: RunQuerySet = Run.objects.filter(pk=run.pk, lease_epoch=lease.epoch)
-    return mine
+def _account(run: Run, lease: Lease, **amounts: int) -> None:
+    if not Run.objects.filter(pk=run.pk, lease_epoch=lease.epoch).update(**amounts):
+        raise Overtaken(f"run {run.pk} is driven by somebody else, who accounts for it")
+    for name, amount in amounts.items():
+        setattr(run, name, amount)
 
 
+@faults.point("model.record")
 @_insisting
 def record_model_call(run: Run, lease: Lease, payload: Mapping[str, Any], spent: Spent) -> Step:
-    """A planner's answer, committed before anything acts on it. Ends a retry and settles the reservation."""
+    """A planner's answer, committed before anything acts on it. Ends a retry and settles the reservation.
+
+    A person's hold that came while the model thought stays.
+    """
     if run.reserved_micro_usd:
         _settle(run, lease, run.reserved_micro_usd if spent.micro_usd is None else spent.micro_usd)
     return append(
@@ -150,7 +154,7 @@ def record_model_call(run: Run, lease: Lease, payload: Mapping[str, Any], spent:
         n_model_calls=run.n_model_calls + 1, tokens_in=run.tokens_in + spent.tokens_in,
         tokens_out=run.tokens_out + spent.tokens_out, tokens_cached=run.tokens_cached + spent.tokens_cached,
         cost_known=run.cost_known and spent.micro_usd is not None, driven_ms=run.driven_ms + lease.lap_ms(),
-        attempt=0, hold_reason="", hold_until=None,
+        attempt=0, **({} if run.held_by else {"hold_reason": "", "hold_until": None}),
     )  # fmt: skip
 
 
@@ -192,11 +196,14 @@ def _new_call(run: Run, plan_seq: int, index: int, call: PlannedCall) -> ToolCal
     )  # fmt: skip
 
 
+@faults.point("plan.conclude")
 @transaction.atomic
 def conclude(
     run: Run, lease: Lease, *, rationale: str, hypotheses: list[Any], request: Mapping[str, Any], stopped_by: str = ""
 ) -> Step:
     """PLAN → EVALUATE with the planner's conclusion, not yet checked; or with none, because a limit was reached."""
+    if run.reserved_micro_usd:  # left behind by a dead driver, and no further call will settle it
+        _settle(run, lease, spent=run.reserved_micro_usd)
     payload = {"rationale": rationale, "hypotheses": hypotheses, "request": dict(request), "stopped_by": stopped_by}
     return _advance(run, lease, "conclude", payload, hypotheses=redact_json(hypotheses))
 
@@ -300,6 +307,7 @@ def is_usable(approval: Approval) -> bool:
     return approval.state == ApprovalState.APPROVED and same and not approval.is_expired(timezone.now())
 
 
+@faults.point("tool.end")
 @transaction.atomic
 def end_call(run: Run, lease: Lease, call: ToolCall, status: CallStatus, words: str) -> Step:
     """A call that did not run ends with a result all the same: void, expired."""
@@ -326,12 +334,14 @@ def ask_approval(run: Run, lease: Lease, calls: Sequence[ToolCall], why: str, pa
     )  # fmt: skip
 
 
+@faults.point("tools.returned")
 @transaction.atomic
 def tools_returned(run: Run, lease: Lease, calls: int) -> Step:
     """EXECUTE_TOOL → EVALUATE once every call of the move has ended."""
     return _advance(run, lease, "tools_returned", {"calls": calls})
 
 
+@faults.point("run.replan")
 @transaction.atomic
 def replan(
     run: Run, lease: Lease, *, words: str, problems: Sequence[tuple[str, str]] = (), partial: Mapping[str, Any]
@@ -357,9 +367,12 @@ def finish(run: Run, lease: Lease, report: Mapping[str, Any]) -> Step:
     return step
 
 
+@faults.point("run.fail")
 @transaction.atomic
 def fail(run: Run, lease: Lease, code: str, message: str) -> Step:
     """Any active state → FAILED: our fault, configuration, poison, or unusable model output."""
+    if run.reserved_micro_usd:
+        _settle(run, lease, spent=run.reserved_micro_usd)
     step = _advance(
         run, lease, "fail", {"code": code, "message": redact(message)[:500]}, failure_code=code,
         failure=redact(message)[:500], finished_at=timezone.now(), lease_until=None, lease_owner="",
@@ -368,6 +381,7 @@ def fail(run: Run, lease: Lease, code: str, message: str) -> Step:
     return step
 
 
+@faults.point("run.hold")
 @transaction.atomic
 def hold_for_retry(run: Run, lease: Lease, until: datetime, reason: str, attempt: int | None = None) -> Step:
     """The model's API had a fault, or is being left alone: the run waits until then, no worker does."""

@@ -10,17 +10,19 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from runs import faults, queue
 from runs.audit import canonical
 from runs.models import Approval, Run, Team, ToolCall
 from runs.redaction import redact
+from runs.services import spending
 from runs.services.actors import Actor
 from runs.services.append import NotAllowed, advance, append, locked
 from runs.services.errors import Refused, not_found
 from runs.sources import Source
-from runs.states import TERMINAL, ApprovalState, CallStatus, RunState, StepKind
+from runs.states import TERMINAL, ApprovalKind, ApprovalState, CallStatus, RunState, StepKind
 
 GOAL_LIMIT = 4_000
 NOT_STARTED = "not started"
@@ -157,26 +159,28 @@ def add_note(run_id: int, actor: Actor, text: str) -> Run:
 
 def cancel_run(run_id: int, actor: Actor, reason: str = "") -> Run:
     """End the run now. Raises the epoch, so its driver cannot write; open requests become void. Safe to repeat."""
-    with _locked(run_id) as run:
+    with faults.at("run.cancel"), _locked(run_id) as run:
         if run.state == RunState.CANCELLED:
             return run
+        spent = run.reserved_micro_usd  # by a model call under way, whose answer nobody will wait for
         try:
             advance(
                 run, "cancel", actor=actor.name, payload={"reason": redact(reason)[:500]},
                 lease_epoch=run.lease_epoch + 1, lease_until=None, finished_at=timezone.now(),
-                hold_reason="", hold_until=None,
+                hold_reason="", hold_until=None, reserved_micro_usd=0, cost_micro_usd=run.cost_micro_usd + spent,
             )  # fmt: skip
         except NotAllowed as error:
             raise Refused("already_ended", str(error)) from None
+        if spent:
+            spending.settle(spent, spent)
         void_open_requests(run)
     return run
 
 
 def void_open_requests(run: Run) -> None:
     """Pending and unused approvals of an ended run are no longer valid; their calls never start."""
-    Approval.objects.filter(run=run, state__in=[ApprovalState.PENDING, ApprovalState.APPROVED]).update(
-        state=ApprovalState.VOID
-    )
+    unused = Q(state=ApprovalState.APPROVED, kind=ApprovalKind.CALL)  # the answer to a question stands
+    Approval.objects.filter(unused | Q(state=ApprovalState.PENDING), run=run).update(state=ApprovalState.VOID)
     ToolCall.objects.filter(run=run, status__in=[CallStatus.PROPOSED, CallStatus.WAITING, CallStatus.APPROVED]).update(
         status=CallStatus.VOID
     )
