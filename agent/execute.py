@@ -9,11 +9,12 @@ from django.conf import settings
 
 from agent.toolhost import CallEnd, HostedCall, ToolHost
 from agent.toolwire import ContextSpec
+from runs import faults
 from runs.models import Approval, Evidence, Run, ToolCall
 from runs.services import drive
 from runs.services.append import Overtaken
 from runs.services.halt import is_halted
-from runs.services.leases import Lease
+from runs.services.leases import Lease, still_holds
 from runs.states import RETURNED, ApprovalState, CallStatus, Effect
 from tools import registry
 from tools.base import Risk, ToolError
@@ -80,7 +81,8 @@ def _run_side_by_side(run: Run, lease: Lease, host: ToolHost, watch: Watch, call
     for call in calls:
         drive.start_call(run, lease, call)
     watch(_deadline(calls))
-    ends = host.call_many([_hosted(run, call.tool, call.args, call.key) for call in calls])
+    with faults.at("tool.call"):
+        ends = host.call_many([_hosted(run, call.tool, call.args, call.key) for call in calls])
     for call, end in zip(calls, ends, strict=True):
         drive.record_result(run, lease, call, _result(end))
 
@@ -104,8 +106,8 @@ def _run_alone(run: Run, lease: Lease, host: ToolHost, watch: Watch, call: ToolC
         raise Overtaken("everything is halted; no effect starts")
     drive.start_call(run, lease, call)
     watch(registry.get(call.tool).timeout_s * TRIES)
-    end = _called(run, host, call)
-    if not end.is_certain and not _settles(call):
+    end = _called(run, lease, host, call)
+    if not end.is_certain:
         drive.end_call(run, lease, call, CallStatus.OUTCOME_UNKNOWN, end.result.summary)
         return
     try:
@@ -119,10 +121,13 @@ def _settles(call: ToolCall) -> bool:
     return registry.get(call.tool).settle == "by_key"
 
 
-def _called(run: Run, host: ToolHost, call: ToolCall) -> CallEnd:
+def _called(run: Run, lease: Lease, host: ToolHost, call: ToolCall) -> CallEnd:
     """Send the call; where the other side knows its key, a lost answer is settled by sending the same key again."""
     for _ in range(TRIES):
-        end = host.call(_hosted(run, call.tool, call.args, call.key))
+        if not still_holds(lease):
+            raise Overtaken("the lease went to another driver between intent and call; nothing is sent")
+        with faults.at("tool.call"):
+            end = host.call(_hosted(run, call.tool, call.args, call.key))
         if end.is_certain or not _settles(call):
             break
     return end

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from agent.errors import PlannerFault
@@ -27,7 +27,7 @@ from runs.models import Run
 from runs.services import drive as record
 from runs.services.append import Overtaken
 from runs.services.halt import is_halted
-from runs.services.leases import POISON, Lease, claim_run, keeper, release_lease
+from runs.services.leases import POISON, Lease, claim_run, give_back, keeper
 
 YIELD_AFTER_S = 20.0  # a drive that took this long lets others have the slot, at a Step boundary
 log = logging.getLogger(__name__)
@@ -56,7 +56,8 @@ def _owner() -> str:
 
 def _drive_claimed(lease: Lease) -> None:
     started = time.monotonic()
-    drive_leased(lease, should_stop=lambda: queue.is_stopping() or _others_wait(started))
+    if not drive_leased(lease, should_stop=lambda: queue.is_stopping() or _others_wait(started)):
+        return  # the reconciler finds it: a database that is away or full is not asked again at once
     run = Run.objects.get(pk=lease.run_id)
     if run.is_active and not run.is_held(timezone.now()) and not queue.is_stopping() and not is_halted():
         queue.enqueue_run(lease.run_id)
@@ -70,23 +71,33 @@ def drive_leased(
     lease: Lease,
     should_stop: Callable[[], bool] = lambda: False,
     on_text: Callable[[str], None] = lambda text: None,
-) -> None:
-    """Drive a run whose lease is held. Whatever escapes ends it as FAILED, with the traceback in the log only."""
+) -> bool:
+    """Drive a run whose lease is held, and give it back. False: it stopped at its last committed step.
+
+    Whatever escapes ends the run as FAILED, with the traceback in the log only.
+    """
     keeper.keep(lease)
+    try:
+        _drive_or_fail(lease, should_stop, on_text)
+    except (OperationalError, InterfaceError, Overtaken):
+        log.exception("run %s stopped at its last committed step", lease.run_id)
+        return False
+    finally:
+        keeper.drop(lease)
+        give_back(lease)
+    return True
+
+
+def _drive_or_fail(lease: Lease, should_stop: Callable[[], bool], on_text: Callable[[str], None]) -> None:
     try:
         _drive(lease, should_stop, on_text)
     except PlannerFault as fault:
         _fail(lease, fault.code, str(fault))
-    except (DatabaseError, Overtaken):
-        # The database is away or busy: nothing is lost, the reconciler finds the run when the lease lapses.
-        log.exception("run %s stopped at its last committed step", lease.run_id)
-        return
+    except (OperationalError, InterfaceError, Overtaken):
+        raise  # the database is away or busy, nothing is lost; its other errors (a value it refuses) are faults of ours
     except Exception:  # the one broad except of the product: our fault must not take the worker down
         log.exception("run %s failed by a fault of ours", lease.run_id)
         _fail(lease, "internal_error", "OpsPilot itself failed; its log has the details.")
-    finally:
-        keeper.drop(lease)
-    release_lease(lease)
 
 
 def _drive(lease: Lease, should_stop: Callable[[], bool], on_text: Callable[[str], None]) -> None:

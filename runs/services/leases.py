@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+    transaction,
+)
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
@@ -23,6 +30,7 @@ from runs.models import Run
 from runs.states import ACTIVE
 
 DEATH = ["lease_owner", "must_be_alone", "deaths", "died_at"]
+GIVE_BACK_S = 0.5  # between two tries
 POISON = 3  # processes of its own that a run may kill at one place
 log = logging.getLogger(__name__)
 
@@ -35,6 +43,7 @@ class Lease:
     epoch: int
     owner: str
     deaths: int = 0  # processes that died driving this run alone at the place where it stands
+    fresh_until: float = field(default_factory=lambda: time.monotonic() + settings.LEASE_S)  # by this process's clock
     _mark: float = field(default_factory=time.monotonic)
 
     @property
@@ -54,6 +63,7 @@ def claim_run(run_id: int, owner: str, alone: bool = False) -> Lease | None:
 
     A run whose last driver died can only be claimed `alone`. Time is the database's.
     """
+    fresh_until = time.monotonic() + settings.LEASE_S
     with transaction.atomic():
         run = Run.objects.select_for_update().annotate(db_now=Now()).filter(pk=run_id, state__in=ACTIVE).first()
         if run is None or run.is_held(run.db_now) or (run.lease_until and run.lease_until >= run.db_now):
@@ -66,7 +76,7 @@ def claim_run(run_id: int, owner: str, alone: bool = False) -> Lease | None:
         run.lease_epoch, run.lease_owner, run.lease_alone = run.lease_epoch + 1, owner, alone
         run.lease_until = run.db_now + timedelta(seconds=settings.LEASE_S)
         run.save(update_fields=[*DEATH, "lease_epoch", "lease_alone", "lease_until"])
-    return Lease(run_id, run.lease_epoch, owner, run.deaths)
+    return Lease(run_id, run.lease_epoch, owner, run.deaths, fresh_until)
 
 
 def _note_death(run: Run) -> None:
@@ -79,8 +89,17 @@ def _note_death(run: Run) -> None:
 
 def renew_lease(lease: Lease) -> bool:
     """Another LEASE_S from now by the database's clock. False: somebody else drives, stop."""
-    mine = Run.objects.filter(pk=lease.run_id, lease_epoch=lease.epoch)
-    return bool(mine.update(lease_until=_until()))
+    mine = Run.objects.filter(pk=lease.run_id, lease_epoch=lease.epoch, state__in=ACTIVE)
+    fresh_until = time.monotonic() + settings.LEASE_S
+    if not mine.update(lease_until=_until()):
+        return False
+    lease.fresh_until = fresh_until
+    return True
+
+
+def still_holds(lease: Lease) -> bool:
+    """Asked right before an effect leaves. Costs nothing while the lease is fresh; a process that slept asks the row."""
+    return time.monotonic() < lease.fresh_until or renew_lease(lease)
 
 
 @faults.point("lease.release")
@@ -89,6 +108,20 @@ def release_lease(lease: Lease) -> None:
     Run.objects.filter(pk=lease.run_id, lease_epoch=lease.epoch).update(
         lease_until=None, lease_owner="", must_be_alone=False, deaths=0, died_at=""
     )
+
+
+def give_back(lease: Lease) -> None:
+    """Release it as soon as the database answers again: left to lapse, it would look as if its process had died."""
+    give_up_at = time.monotonic() + settings.LEASE_S
+    while True:
+        try:
+            close_old_connections()
+            release_lease(lease)
+            return
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > give_up_at:
+                raise
+            time.sleep(GIVE_BACK_S)
 
 
 def _until() -> Combinable:
