@@ -1,0 +1,1 @@
+"""Benchmarks beside the peers, in the same run. Imports anything; nothing of the product imports it."""

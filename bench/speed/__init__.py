@@ -1,0 +1,1 @@
+"""How fast: OpsPilot beside its peers and beside the floor that the machine sets."""
