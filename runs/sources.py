@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TypedDict
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
 
@@ -14,7 +15,8 @@ class Source(TypedDict):
 
     name: str
     url: str
-    env: str
+    env: str  # "prod", from ?env=prod
+    kind: str  # logs, metrics, traces, changes; empty for all that the URL holds
 
 
 def configured_sources() -> list[Source]:
@@ -25,8 +27,17 @@ def configured_sources() -> list[Source]:
             base, count = name or kind, 1
             while (unique := base if count == 1 else f"{base}-{count}") in taken:
                 count += 1
-            taken[unique] = Source(name=unique, url=url, env="")
+            plain, env = _without_env(url)
+            taken[unique] = Source(name=unique, url=plain, env=env, kind="" if kind == "data" else kind)
     return list(taken.values())
+
+
+def _without_env(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    pairs = parse_qsl(parts.query)
+    env = next((value for name, value in pairs if name == "env"), "")
+    kept = urlencode([(name, value) for name, value in pairs if name != "env"])
+    return (urlunsplit(parts._replace(query=kept)), env) if env else (url, "")
 
 
 def chosen_sources(names: list[str] | None) -> list[Source]:

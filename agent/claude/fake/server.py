@@ -24,12 +24,14 @@ class FakeMessagesApi(ThreadingHTTPServer):
     """Serves `POST /v1/messages`. `record`, where given, gets one JSON line a request: headers, body, usage."""
 
     daemon_threads = True
+    request_queue_size = 256  # a hundred runs ask at once
 
-    def __init__(self, port: int = 0, script: Script | None = None, record: Path | None = None):
+    def __init__(self, port: int = 0, script: Script | None = None, record: Path | None = None, seconds: float = 0):
         super().__init__(("127.0.0.1", port), _Handler)
         self.script = script or Investigation()
         self.cache = PromptCache()
         self.record = record
+        self.seconds = seconds  # every answer takes this long, as a model's does
         self.lock = threading.Lock()
         self.count = 0
 
@@ -77,6 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
         turn = self.server.script.next(body)
         usage = self.server.cache.count(body)
         number = self.server.note(headers, body, usage)
+        time.sleep(self.server.seconds)
         if not self._is_fault_before_answer(turn):
             message = _message(turn, body["model"], usage, number)
             self._stream(turn, message) if body.get("stream") else self._whole(turn, message)
