@@ -27,6 +27,7 @@ urlpatterns = [
     path("tickets/", tickets.ticket_list, name="ticket_list"),
     path("tickets/<str:name>", tickets.ticket_page, name="ticket"),
     path("account/", accounts.account, name="account"),
+    path("account/password", accounts.PasswordChange.as_view(), name="password"),
     path("account/tokens", accounts.token_issue, name="token_issue"),
     path("account/tokens/<int:pk>/revoke", accounts.token_revoke, name="token_revoke"),
     path("setup/<str:token>", accounts.setup, name="setup"),

@@ -5,17 +5,54 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import CharField, JSONField, Model, QuerySet, TextField
 from django.http import HttpRequest
 
 from runs.admin.entry import enters
+from runs.display import reveal
 from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall, Vote
+
+
+class RevealedChangeList(ChangeList):
+    """A page of rows with their texts as a person must see them, without the columns that no list shows."""
+
+    model_admin: ReadOnlyAdmin
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        return super().get_queryset(request, exclude_parameters).defer(*self.model_admin.heavy)
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = [_revealed(row) for row in self.result_list]
+
+
+def _revealed(row: Any) -> Any:
+    """The row in memory with every hidden character of its texts spelled out. It is shown and never saved."""
+    for field in row._meta.concrete_fields:
+        is_text = isinstance(field, CharField | TextField | JSONField) and not field.choices
+        if is_text and field.attname not in row.get_deferred_fields():
+            setattr(row, field.attname, _spelled(getattr(row, field.attname)))
+    return row
+
+
+def _spelled(value: Any) -> Any:
+    match value:
+        case str():
+            return reveal(value)
+        case dict():
+            return {_spelled(key): _spelled(item) for key, item in value.items()}
+        case list():
+            return [_spelled(item) for item in value]
+        case _:
+            return value
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
     """A table of the record, narrowed to the person's teams by `run_path`, the way from a row to its run."""
 
     run_path = "run"
+    heavy: tuple[str, ...] = ()
     show_full_result_count = False  # a second count(*) over a table that only grows
     list_per_page = 50
     actions = None
@@ -35,6 +72,13 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscrip
     def has_module_permission(self, request: HttpRequest) -> bool:
         return enters(request)
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RevealedChangeList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)
+        return row and _revealed(row)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
         return rows.filter(**{f"{self.run_path}__in": Run.objects.visible_to(request.user)})
@@ -42,6 +86,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscrip
 
 class RunAdmin(ReadOnlyAdmin):
     run_path = "pk"
+    heavy = ("report", "hypotheses", "alert", "sources", "budget")
+    exclude = ["sources"]  # their URLs may hold passwords
     list_display = ["id", "goal", "state", "outcome", "service", "started_by", "created_at"]
     list_filter = ["state", "outcome", "origin"]
     search_fields = ["goal", "service", "started_by"]
@@ -49,6 +95,7 @@ class RunAdmin(ReadOnlyAdmin):
 
 
 class StepAdmin(ReadOnlyAdmin):
+    heavy = ("body",)
     list_display = ["run_id", "seq", "kind", "name", "before", "after", "actor", "at"]
     list_filter = ["kind"]
     search_fields = ["=run__id", "actor"]
@@ -63,6 +110,7 @@ class ToolCallAdmin(ReadOnlyAdmin):
 
 
 class EvidenceAdmin(ReadOnlyAdmin):
+    heavy = ("body", "query", "figures")
     list_display = ["name", "run_id", "status", "source", "summary", "size", "freshness"]
     list_filter = ["status"]
     search_fields = ["=run__id"]
@@ -71,6 +119,7 @@ class EvidenceAdmin(ReadOnlyAdmin):
 
 
 class ApprovalAdmin(ReadOnlyAdmin):
+    heavy = ("args_canonical", "preview", "why", "rule")
     list_display = ["id", "run_id", "tool", "risk", "state", "requested_by", "decided_by", "asked_at", "expires_at"]
     list_filter = ["state", "risk", "tool"]
     search_fields = ["=run__id", "requested_by", "decided_by"]
@@ -86,6 +135,7 @@ class VoteAdmin(ReadOnlyAdmin):
 
 
 class TicketAdmin(ReadOnlyAdmin):
+    heavy = ("body",)
     list_display = ["name", "title", "service", "severity", "state", "run_id", "created_at"]
     list_filter = ["state", "severity"]
     search_fields = ["title", "service"]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from runs.models import Approval, Membership, PolicyRule, Run, Team
+from runs.models import Approval, Membership, PolicyRule, Run, Team, Ticket
+from runs.services.approvals import decide_approval
 from runs.services.teams import add_member
 from runs.states import Role
-from tests.runs.making import make_request
+from tests.runs.making import make_request, make_run
+from tests.runs.pages import stories
 
 RECORD = ["run", "step", "toolcall", "evidence", "approval", "vote", "ticket"]
 
@@ -90,6 +95,16 @@ def test_an_approver_sees_only_the_rows_of_her_teams(as_bob: Client, other_team:
     assert Run.objects.count() == 1
 
 
+def test_hidden_characters_are_spelled_out_in_djangos_own_pages_too(as_bob: Client, team: Team, alice: User) -> None:
+    run = make_run(team, alice, goal="<b>pay</b> \u202egnp.exe", report={"summary": ["zero\u200bwidth"]})
+    for url in ("/admin/runs/run/", f"/admin/runs/run/{run.pk}/change/"):
+        page = as_bob.get(url).content.decode()
+        assert "⟦U+202E⟧gnp.exe" in page
+        assert "\u202e" not in page
+        assert "<b>pay" not in page
+    assert "zero⟦U+200B⟧width" in page
+
+
 @pytest.mark.parametrize("table", ["policyrule", "membership", "team"])
 def test_an_approver_changes_no_policy_and_no_team(as_bob: Client, table: str) -> None:
     assert as_bob.get(f"/admin/runs/{table}/").status_code == 403
@@ -138,3 +153,36 @@ def test_the_queues_dashboard_with_its_delete_buttons_is_not_there(as_bob: Clien
     for client in (as_bob, as_admin):
         assert client.get("/admin/django_rq/dashboard/").status_code == 404
         assert "Dashboard" not in client.get("/admin/").content.decode()
+
+
+@pytest.mark.parametrize("table", RECORD)
+def test_a_list_of_the_record_costs_the_same_for_one_row_and_for_many(
+    as_bob: Client, team: Team, alice: User, table: str
+) -> None:
+    story = _whole_story(alice, team)
+    assert story.run.tickets.exists()
+    one = _cost(as_bob, table)
+    for _ in range(2):
+        _whole_story(alice, team)
+    assert _cost(as_bob, table) == one
+
+
+def _cost(client: Client, table: str) -> int:
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(f"/admin/runs/{table}/").status_code == 200
+    return len(queries)
+
+
+def _whole_story(starter: User, team: Team) -> stories.Story:
+    """A run with steps, calls, evidence, a vote and a ticket."""
+    story = stories.begin(starter, team)
+    stories.gather(story)
+    stories.ask(story)
+    approval = Approval.objects.get(run=story.run)
+    carol = User.objects.get_or_create(username="carol")[0]
+    add_member(team, carol, Role.APPROVER)
+    decide_approval(approval.pk, user=carol, approve=True, args_sha256=approval.args_sha256)
+    Ticket.objects.create(
+        run=story.run, call=approval.call, key=approval.call.key, title="pool", body="x", created_at=timezone.now()
+    )
+    return story

@@ -15,6 +15,7 @@ from runs.models import ApiToken, Installation, Membership, PolicyRule, Team
 from runs.services.installation import make_setup_link
 from runs.services.tokens import find_user, issue_token
 from runs.states import Effect, Role
+from tests.conftest import PASSWORD as CAST_PASSWORD
 
 PASSWORD = "a long enough secret 7"
 
@@ -74,6 +75,23 @@ def test_an_expired_token_is_said_to_be_expired(as_alice: Client, alice: User) -
     page = as_alice.get("/account/").content.decode()
     assert "expired" in page
     assert "Revoke" not in page.split("<tbody>")[1]
+
+
+def change(client: Client, old: str, new: str):
+    return client.post("/account/password", {"old_password": old, "new_password1": new, "new_password2": new})
+
+
+def test_changing_the_password_wants_the_old_one_and_ends_other_sessions(as_alice: Client, alice: User) -> None:
+    elsewhere = Client()
+    elsewhere.force_login(alice)
+    assert change(as_alice, "wrong", PASSWORD).status_code == 200
+    alice.refresh_from_db()
+    assert not alice.check_password(PASSWORD)
+    assert change(as_alice, CAST_PASSWORD, PASSWORD).status_code == 302
+    alice.refresh_from_db()
+    assert alice.check_password(PASSWORD)
+    assert as_alice.get("/account/").status_code == 200
+    assert elsewhere.get("/account/").status_code == 302
 
 
 def setup(client: Client, token: str, **fields: str):
