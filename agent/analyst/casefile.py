@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from agent.planner import Move, Planned, Returned, SentBack, Transcript
-from tools.analysis.anomalies import Values
 from tools.analysis.callgraph import CallGraph
+from tools.analysis.changepoints import Values
 
 USABLE = ("success", "truncated")
 
@@ -100,7 +100,9 @@ class Casefile:
     def began(self) -> datetime:
         """The start of what was read."""
         starts = [track.at(0) for track in self.tracks if track.times]
-        starts += [moment(row.query["since"]) for row in self.results if row.tool == "search_logs" and "since" in row.query]
+        starts += [
+            moment(row.query["since"]) for row in self.results if row.tool == "search_logs" and "since" in row.query
+        ]
         return min(starts, default=self.as_of)
 
     def of_tool(self, tool: str) -> list[Returned]:

@@ -13,8 +13,10 @@ from datetime import timedelta
 import re2
 
 from agent.analyst.casefile import Casefile, ChangeRecord
+from agent.analyst.moved import Moved
+from agent.analyst.outbreaks import Outbreak
 from agent.analyst.suspects import fault_words
-from agent.analyst.triage import Moved, Outbreak, Triage
+from agent.analyst.triage import Triage
 from agent.analyst.vocabulary import (
     hosts_in,
     is_demand,
@@ -98,13 +100,21 @@ def _name_resolution(case: Casefile, found: Triage) -> Circumstance | None:
     others = len(services - set(resolvers))
     statement = f"Name resolution fails for {others} services at once; they look up different hosts."
     score = min(0.95, 0.4 + 0.12 * len(services) + (0.15 if resolvers else 0.0))
-    return Circumstance("name resolution", entity, score, statement, "escalate-upstream", tuple(spoken), tuple(found.moved_of(entity)))
+    return Circumstance(
+        "name resolution", entity, score, statement, "escalate-upstream", tuple(spoken), tuple(found.moved_of(entity))
+    )
 
 
 def _crowded_node(case: Casefile, found: Triage) -> Circumstance | None:
     """A node runs full while something that was not there before uses it, or a container is throttled."""
-    nodes = [one for one in found.moved if one.kind == "saturation" and _is_host(one) and one.departure.direction == "up"]
-    newcomers = [one for one in found.moved if one.kind == "saturation" and one.departure.normal.high <= 0.01 * abs(one.departure.level)]
+    nodes = [
+        one for one in found.moved if one.kind == "saturation" and _is_host(one) and one.departure.direction == "up"
+    ]
+    newcomers = [
+        one
+        for one in found.moved
+        if one.kind == "saturation" and one.departure.normal.high <= 0.01 * abs(one.departure.level)
+    ]
     newcomers = [one for one in newcomers if not _is_host(one) and _is_usage(one)]
     starved = [one for one in found.moved if says_starved(one.track.name) and not _is_host(one)]
     spoken = [one for one in found.outbreaks if says_starved(one.kind.example)]
@@ -114,7 +124,9 @@ def _crowded_node(case: Casefile, found: Triage) -> Circumstance | None:
     entity = newcomers[0].service if newcomers else nodes[0].service
     whose = f"since {entity} runs on it" if newcomers else "and its containers are throttled"
     statement = f"{nodes[0].service} is short of {_resource(nodes[0])} {whose}."
-    return Circumstance("capacity", entity, score, statement, "reschedule", tuple(spoken), (*nodes, *newcomers, *starved))
+    return Circumstance(
+        "capacity", entity, score, statement, "reschedule", tuple(spoken), (*nodes, *newcomers, *starved)
+    )
 
 
 def _is_host(one: Moved) -> bool:
@@ -126,7 +138,9 @@ def _is_usage(one: Moved) -> bool:
 
 
 def _resource(one: Moved) -> str:
-    return next((word for word in ("cpu", "memory", "disk") if word in one.track.name.lower()), "capacity").replace("cpu", "CPU")
+    return next((word for word in ("cpu", "memory", "disk") if word in one.track.name.lower()), "capacity").replace(
+        "cpu", "CPU"
+    )
 
 
 def _surge(case: Casefile, found: Triage) -> Circumstance | None:
@@ -144,7 +158,9 @@ def _surge(case: Casefile, found: Triage) -> Circumstance | None:
         return None
     first = up[0]
     statement = f"{first.service} receives {first.departure.ratio:.1f} times its normal traffic."
-    return Circumstance("traffic", first.service, 0.22 + min(0.2, 0.05 * first.departure.ratio), statement, "scale", (), tuple(up))
+    return Circumstance(
+        "traffic", first.service, 0.22 + min(0.2, 0.05 * first.departure.ratio), statement, "scale", (), tuple(up)
+    )
 
 
 def _full_disk(case: Casefile, found: Triage) -> Circumstance | None:
@@ -158,7 +174,9 @@ def _full_disk(case: Casefile, found: Triage) -> Circumstance | None:
 
 def _outside_host(case: Casefile, found: Triage) -> Circumstance | None:
     """Errors name a public host, and nothing of our own explains them."""
-    hosts = Counter(host for one in found.outbreaks for host in hosts_in(one.kind.example) if not _is_ours(host, case.services))
+    hosts = Counter(
+        host for one in found.outbreaks for host in hosts_in(one.kind.example) if not _is_ours(host, case.services)
+    )
     if not hosts:
         return None
     host = hosts.most_common(1)[0][0]

@@ -1,4 +1,4 @@
-"""The explanation that the evidence carries best: a change, a circumstance, or a service whose reason is not in the sources."""
+"""The explanation that the evidence carries best: a change, a circumstance, or a service that fails by itself."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import re2
 
 from agent.analyst.casefile import Casefile
 from agent.analyst.circumstances import Circumstance, circumstances
+from agent.analyst.moved import Moved
 from agent.analyst.suspects import Suspect, judge_changes
-from agent.analyst.triage import Moved, Triage, triage
+from agent.analyst.triage import Triage, triage
 from agent.analyst.wording import amount, answer, capital, change_words, clock, label, names, shorten
 
 CIRCUMSTANCE_CONVICTS = 0.4
-_SETTINGS = re2.compile(r"(?i)\.(ya?ml|json|toml|ini|cfg|conf|properties|env|tf|tfvars|hcl)$|(^|/)go\.(mod|sum)$|requirements[\w.\-]*\.txt$|package(-lock)?\.json$|\.lock$|dockerfile")
+JUST_BEFORE = 0.6  # of a timing that halves every 30 minutes: 22 minutes
+_SETTINGS = re2.compile(
+    r"(?i)\.(ya?ml|json|toml|ini|cfg|conf|properties|env|tf|tfvars|hcl)$|(^|/)go\.(mod|sum)$|requirements[\w.\-]*\.txt$|package(-lock)?\.json$|\.lock$|dockerfile"
+)
 _SCHEMA = re2.compile(r"(?i)\.sql$|(^|/)migrations?/")
 _MISSING = re2.compile(r"(?i)does not exist|no such (table|column)|unknown column|undefined (table|column)")
 
@@ -35,6 +39,11 @@ class Explanation:
     @property
     def is_convicted(self) -> bool:
         return self.suspect is not None or self.circumstance is not None
+
+    @property
+    def is_by_timing_alone(self) -> bool:
+        """Nothing but its moment speaks against the change: its diff is not in the sources."""
+        return self.suspect is not None and not self.suspect.judged.convicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,19 @@ def _best(found: Triage, suspects: Sequence[Suspect], others: Sequence[Circumsta
     other = others[0] if others and others[0].score >= CIRCUMSTANCE_CONVICTS else None
     if other and (first is None or other.score > first.judged.score):
         return _by_circumstance(found, other)
+    first = first or _just_before(found, suspects)
     return _by_change(found, first) if first else _unexplained(found)
+
+
+def _just_before(found: Triage, suspects: Sequence[Suspect]) -> Suspect | None:
+    """The one change of the leading service right before the onset, where nobody recorded what it holds."""
+    assert found.onset is not None  # noqa: S101
+    near = [
+        one for one in suspects
+        if not one.judged.cleared and one.judged.has_no_diff and one.change.kind == "deploy"
+        and one.judged.candidate.service == found.leader and one.judged.timing >= JUST_BEFORE
+    ]  # fmt: skip
+    return near[0] if len(near) == 1 else None
 
 
 def _by_change(found: Triage, suspect: Suspect) -> Explanation:
@@ -78,13 +99,13 @@ def _by_change(found: Triage, suspect: Suspect) -> Explanation:
     entity = entity_of(found, suspect)
     live = judged.candidate.live_at or change.at
     did = judged.effect.words if judged.effect else f"“{shorten(change.title, 100)}”"
-    mechanism = f"{change_words(change, suspect.deploy, entity)} went live at {clock(live)}: {did}. {_what_followed(found, entity)}"
+    went_live = f"{change_words(change, suspect.deploy, entity)} went live at {clock(live)}: {did}."
     return Explanation(
         entity=entity,
         kind=kind_of_change(suspect),
         score=judged.score,
         statement=f"{change_words(change, suspect.deploy, entity)} broke {entity}",
-        mechanism=capital(mechanism),
+        mechanism=capital(f"{went_live} {_what_followed(found, entity)}"),
         remediation=_remedy(found, suspect),
         suspect=suspect,
     )
@@ -106,7 +127,11 @@ def kind_of_change(suspect: Suspect) -> str:
         return "configuration"
     effect = suspect.judged.effect
     settings_line = effect is not None and any(_SETTINGS.search(name) for name in change.files)
-    if settings_line and effect is not None and effect.kind in ("limit lowered", "value raised", "verbosity raised", "switch turned"):
+    if (
+        settings_line
+        and effect is not None
+        and effect.kind in ("limit lowered", "value raised", "verbosity raised", "switch turned")
+    ):
         return "configuration"
     if change.files and all(_SCHEMA.search(name) for name in change.files):
         return "schema"
@@ -126,7 +151,13 @@ def _remedy(found: Triage, suspect: Suspect) -> str:
 def _by_circumstance(found: Triage, other: Circumstance) -> Explanation:
     mechanism = f"{other.statement} {_what_followed(found, found.leader)}"
     return Explanation(
-        other.entity, other.kind, other.score, other.statement.rstrip("."), mechanism, other.remediation, circumstance=other
+        other.entity,
+        other.kind,
+        other.score,
+        other.statement.rstrip("."),
+        mechanism,
+        other.remediation,
+        circumstance=other,
     )
 
 

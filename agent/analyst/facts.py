@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from agent.analyst.casefile import Failure, Track
+from agent.analyst.moved import Moved
+from agent.analyst.outbreaks import Outbreak
 from agent.analyst.suspects import Suspect
-from agent.analyst.triage import Moved, Outbreak
 from agent.analyst.wording import amount, capital, change_words, clock, label, normal_words, shorten, unit_of
 from agent.planner import Returned
 from tools.analysis.anomalies import Normal, normal_of
@@ -68,7 +69,8 @@ def moved_fact(one: Moved, role: Role) -> Fact:
     """The series at the first point that shows its new level."""
     place = telling_point(one)
     value, at = float(one.track.values[place]), one.track.at(place)
-    statement = f"{label(one)} is {amount(one.track.name, value)} at {clock(at)} ({normal_words(one.track.name, one.departure.normal)})"
+    normal = normal_words(one.track.name, one.departure.normal)
+    statement = f"{label(one)} is {amount(one.track.name, value)} at {clock(at)} ({normal})"
     return _number(one.track, place, statement, role)
 
 
@@ -92,7 +94,8 @@ def healthy_fact(track: Track, place: int) -> Fact:
     """A series that did not move, at a point inside the incident."""
     normal = normal_of(track.values[: max(place, 2)], track.values)
     value = amount(track.name, float(track.values[place]))
-    statement = f"{track.name} of {track.service} stays at {value} at {clock(track.at(place))} ({normal_words(track.name, normal)})"
+    usual = normal_words(track.name, normal)
+    statement = f"{track.name} of {track.service} stays at {value} at {clock(track.at(place))} ({usual})"
     return _number(track, place, statement, "healthy")
 
 
@@ -111,7 +114,8 @@ def _number(track: Track, place: int, statement: str, role: Role) -> Fact:
 
 def line_fact(one: Outbreak, role: Role) -> Fact:
     quote = one.kind.example[:QUOTE_LENGTH].rstrip()
-    statement = f"{one.service or 'the log'} writes “{shorten(quote, 120)}” since {clock(one.kind.first_at)}, {one.kind.count:,} times"
+    said, since = f"“{shorten(quote, 120)}”", clock(one.kind.first_at)
+    statement = f"{one.service or 'the log'} writes {said} since {since}, {one.kind.count:,} times"
     return Fact(statement, "quote", role, one.kind.evidence, quote)
 
 
@@ -138,5 +142,6 @@ def failure_fact(failures: Sequence[Failure], service: str) -> Fact | None:
     if not own:
         return None
     quote = own[0].error[:QUOTE_LENGTH]
-    statement = f"Requests fail deepest in {service}: “{shorten(quote, 120)}”, {len(own)} of the newest {len(failures)} failed traces"
+    count = f"{len(own)} of the newest {len(failures)} failed traces"
+    statement = f"Requests fail deepest in {service}: “{shorten(quote, 120)}”, {count}"
     return Fact(statement, "quote", "mechanism", own[0].evidence, quote)

@@ -6,7 +6,7 @@ import numpy as np
 
 from agent.analyst.casefile import Casefile, Track
 from agent.analyst.facts import Fact, latest_fact
-from agent.analyst.triage import alert_track, best_tracks
+from agent.analyst.moved import alert_track, best_tracks
 from agent.analyst.vocabulary import SYMPTOMS, kind_of
 from agent.analyst.wording import amount, clock, names, normal_words, unit_of
 from tools.analysis.anomalies import normal_of
@@ -31,11 +31,13 @@ def _alert_facts(case: Casefile) -> list[Fact]:
     place = track.index_at(focus)
     normal = normal_of(track.values, track.values)
     value = float(track.values[place])
-    words = f"{track.name} of {track.service} is {amount(track.name, value)} at the alert ({clock(track.at(place))}; {normal_words(track.name, normal)})"
+    usual = f"{clock(track.at(place))}; {normal_words(track.name, normal)}"
+    words = f"{track.name} of {track.service} is {amount(track.name, value)} at the alert ({usual})"
     facts = [_number(track, place, words)]
     earlier = _as_high_before(track, place)
     if earlier is not None:
-        again = f"It was {amount(track.name, float(track.values[earlier]))} at {clock(track.at(earlier))} already, with no fault"
+        before = amount(track.name, float(track.values[earlier]))
+        again = f"It was {before} at {clock(track.at(earlier))} already, with no fault"
         facts.append(_number(track, earlier, again))
     return facts
 
@@ -62,7 +64,11 @@ def _log_facts(case: Casefile) -> list[Fact]:
         return []
     total, before = int(row.figures.get("total", 0)), int(row.figures.get("before", 0))
     if total == 0:
-        return [Fact("No error was logged since shortly before the alert", "absence", "healthy", row.evidence, figure="total")]
+        return [
+            Fact(
+                "No error was logged since shortly before the alert", "absence", "healthy", row.evidence, figure="total"
+            )
+        ]
     words = f"{total:,} errors were logged since shortly before the alert, {before:,} in the same time before that"
     return [Fact(words, "number", "healthy", row.evidence, figure="total", value=float(total))]
 
@@ -73,11 +79,25 @@ def healthy_reasons(case: Casefile) -> list[Ruled]:
     said: list[Ruled] = []
     if case.tracks:
         count = len({track.id for track in case.tracks})
-        said.append(Ruled(statement="A service that fails or slows down", why=f"none of {count} series left its own normal range for long", evidence=[metrics[0].evidence]))
+        said.append(
+            Ruled(
+                statement="A service that fails or slows down",
+                why=f"none of {count} series left its own normal range for long",
+                evidence=[metrics[0].evidence],
+            )
+        )
     if case.lines:
-        said.append(Ruled(statement="A new kind of error", why="every kind of error line was written before the alert too", evidence=[logs[0].evidence]))
+        said.append(
+            Ruled(
+                statement="A new kind of error",
+                why="every kind of error line was written before the alert too",
+                evidence=[logs[0].evidence],
+            )
+        )
     recent = [change for change in case.changes if change.kind in ("deploy", "flag")][-2:]
     if recent and changes:
         titles = names([change.title for change in recent], 2)
-        said.append(Ruled(statement="A recent change", why=f"nothing departed after {titles}", evidence=[changes[0].evidence]))
+        said.append(
+            Ruled(statement="A recent change", why=f"nothing departed after {titles}", evidence=[changes[0].evidence])
+        )
     return said

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from agent.analyst.casefile import Casefile, read
-from agent.analyst.conclusion import conclude, facts_for, ticket
+from agent.analyst.conclusion import conclude
 from agent.analyst.explanation import Assessment, assess, say
 from agent.analyst.facts import Fact, numbered
+from agent.analyst.grounds import facts_for
 from agent.analyst.questions import Question, closer_look, cross_check, first_look, quiet_look
 from agent.analyst.rivals import Rival, rivals
+from agent.analyst.ticket import ticket
 from agent.analyst.wording import capital
 from agent.planner import BudgetLeft, Hypothesis, Move, ToolDescription, ToolRequest, Transcript
 
@@ -45,7 +47,12 @@ class AnalystPlanner:
 
 
 def _can_go_on(case: Casefile, budget: BudgetLeft) -> bool:
-    return not case.rejected and budget.tool_calls >= ENOUGH_CALLS and budget.steps >= ENOUGH_STEPS and budget.model_calls >= 2
+    return (
+        not case.rejected
+        and budget.tool_calls >= ENOUGH_CALLS
+        and budget.steps >= ENOUGH_STEPS
+        and budget.model_calls >= 2
+    )
 
 
 def _next_question(assessed: Assessment, tools: Sequence[ToolDescription]) -> Question | None:
@@ -71,7 +78,9 @@ def _finish(assessed: Assessment, tools: Sequence[ToolDescription]) -> Move:
     """A ticket first, where one is wanted and a fault was found; then the conclusion, alone."""
     if _wants_ticket(assessed, tools):
         request = ToolRequest("ticket", "create_ticket", ticket(assessed))
-        return Move("A ticket was asked for, and a fault was found.", (request,), hypotheses_of(assessed), say(assessed))
+        return Move(
+            "A ticket was asked for, and a fault was found.", (request,), hypotheses_of(assessed), say(assessed)
+        )
     request = ToolRequest("conclusion", "generate_report", conclude(assessed))
     return Move("The evidence is in; every claim is taken from it.", (request,), hypotheses_of(assessed), say(assessed))
 
@@ -89,16 +98,21 @@ def hypotheses_of(assessed: Assessment) -> tuple[Hypothesis, ...]:
         return ()
     looks = len(assessed.case.moves)
     settled = looks >= SUPPORTED_AFTER and best.is_convicted
-    lead = _hypothesis(capital(best.statement), "supported" if settled else "open", facts_for(assessed), best.mechanism, best.entity)
+    lead = _hypothesis(
+        capital(best.statement), "supported" if settled else "open", facts_for(assessed), best.mechanism, best.entity
+    )
     others = [_of_rival(rival) for rival in rivals(assessed)[:6]]
     ids = _ids([one.statement for one in (lead, *others)], assessed.case)
     return tuple(
-        Hypothesis(ids[one.statement], one.statement, one.status, one.facts, one.why, one.entity) for one in (lead, *others)
+        Hypothesis(ids[one.statement], one.statement, one.status, one.facts, one.why, one.entity)
+        for one in (lead, *others)
     )
 
 
 def _of_rival(rival: Rival) -> Hypothesis:
-    return _hypothesis(rival.statement, "open" if rival.is_open else "refuted", list(rival.facts), rival.why, rival.entity)
+    return _hypothesis(
+        rival.statement, "open" if rival.is_open else "refuted", list(rival.facts), rival.why, rival.entity
+    )
 
 
 def _hypothesis(statement: str, status: str, facts: Sequence[Fact], why: str, entity: str) -> Hypothesis:

@@ -1,18 +1,19 @@
-"""Which question comes next, and the calls that answer it. Each cycle has one; what was asked is read from the transcript."""
+"""Which question comes next, and the calls that answer it. Each cycle has one question."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 import re2
 
 from agent.analyst.casefile import Casefile, alert_text, moment
 from agent.analyst.explanation import Assessment
+from agent.analyst.outbreaks import Outbreak
 from agent.analyst.rivals import louder_elsewhere
-from agent.analyst.triage import Outbreak
-from agent.analyst.wording import clock, names
+from agent.analyst.wording import clock, iso, names
 from agent.planner import ToolDescription, ToolRequest, Transcript
 
 WIDEST = timedelta(hours=24)
@@ -21,6 +22,9 @@ _RANGE = re2.compile(r"(?i)\b(?:last|past|previous)\s+(\d+)?\s*(minute|min|hour|
 _FIXED = re2.compile(r"<[^>]*>")
 _SPECIAL = frozenset("\\.+*?()|[]{}^$")  # of RE2; escaping more would only make the query hard to read
 _IN_GOAL = {"minute": 1, "min": 1, "hour": 60, "day": 1440}
+
+
+Call = tuple[str, str, dict[str, Any]]  # name of the request, tool, arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +36,13 @@ class Question:
 def first_look(transcript: Transcript, tools: Sequence[ToolDescription]) -> Question:
     """Everything that moves, every error, every change, every call: wide and cheap."""
     since = start_of(transcript)
-    wanted = (
+    wanted: list[Call] = [
         ("metrics", "query_metrics", {"since": since, "step_s": _step_s(transcript, since)}),
         ("errors", "search_logs", {"level": "ERROR", "since": since, "limit": 5}),
         ("warnings", "search_logs", {"level": "WARN", "since": since, "limit": 5}),
         ("changes", "list_changes", {"since": ""}),
         ("calls", "query_traces", {"since": since, "limit": 5}),
-    )
+    ]
     return Question("What changed its behaviour, and when?", _offered(wanted, tools))
 
 
@@ -48,33 +52,39 @@ def closer_look(assessed: Assessment, tools: Sequence[ToolDescription]) -> Quest
     onset = found.onset
     assert onset is not None  # noqa: S101  asked only of a fault
     entity = assessed.best.entity if assessed.best and assessed.best.entity in found.services else found.leader
-    since, before = start_of(case.transcript), _iso(onset - timedelta(minutes=5))
-    wanted = [
+    since, before = start_of(case.transcript), iso(onset - timedelta(minutes=5))
+    wanted: list[Call] = [
         ("lead-metrics", "query_metrics", {"service": entity, "since": since}),
         ("lead-lines", "search_logs", {"service": entity, "level": "WARN", "since": since, "limit": 10}),
         ("failures", "query_traces", {"errors_only": True, "since": before, "limit": 40}),
     ]
     callees = sorted(case.graph.callees.get(entity, frozenset()))[:2]
-    wanted += [(f"callee-{place}", "query_metrics", {"service": name, "since": since}) for place, name in enumerate(callees)]
+    wanted += [
+        (f"callee-{place}", "query_metrics", {"service": name, "since": since}) for place, name in enumerate(callees)
+    ]
     if (line := loudest(assessed, entity)) and (pattern := pattern_of(line)):
-        until = _iso(min(onset, line.kind.first_at) - timedelta(seconds=1))
-        wanted.append(("not-before", "search_logs", {"pattern": pattern, "ignore_case": False, "until": until, "limit": 0}))
+        until = iso(min(onset, line.kind.first_at) - timedelta(seconds=1))
+        wanted.append(
+            ("not-before", "search_logs", {"pattern": pattern, "ignore_case": False, "until": until, "limit": 0})
+        )
     beside = f" or in {names(callees)}, which it calls" if callees else ""
-    return Question(f"{entity} moved first, at {clock(onset)}: does the fault lie in it{beside}?", _offered(wanted, tools))
+    return Question(
+        f"{entity} moved first, at {clock(onset)}: does the fault lie in it{beside}?", _offered(wanted, tools)
+    )
 
 
 def cross_check(assessed: Assessment, tools: Sequence[ToolDescription]) -> Question | None:
     """What else was loud, and does it go on: the facts that could still speak for another cause."""
     found, case = assessed.found, assessed.case
     assert found.onset is not None  # noqa: S101
-    onset = _iso(found.onset)
-    wanted = [
+    onset = iso(found.onset)
+    wanted: list[Call] = [
         (f"noise-{place}", "search_logs", {"service": name, "level": "ERROR", "since": onset, "limit": 1})
         for place, name in enumerate(louder_elsewhere(assessed)[:2])
     ]
     entity = assessed.best.entity if assessed.best else found.leader
     if (line := loudest(assessed, entity)) and (pattern := pattern_of(line)):
-        recent = _iso(case.as_of - timedelta(minutes=10))
+        recent = iso(case.as_of - timedelta(minutes=10))
         wanted.append(("still", "search_logs", {"pattern": pattern, "ignore_case": False, "since": recent, "limit": 3}))
     requests = _offered(wanted, tools)
     return Question("Was anything else as loud before, and is it still going on?", requests) if requests else None
@@ -84,29 +94,36 @@ def quiet_look(case: Casefile, tools: Sequence[ToolDescription]) -> Question:
     """Nothing departed: look once more at what the alert watches, more finely, and at the newest errors."""
     alert, since = case.transcript.alert, start_of(case.transcript)
     service, metric = alert_text(alert, "service"), alert_text(alert, "metric")
-    recent = _iso((case.transcript.focus or case.as_of) - timedelta(minutes=30))
-    wanted = [
+    recent = iso((case.transcript.focus or case.as_of) - timedelta(minutes=30))
+    wanted: list[Call] = [
         ("alert-metric", "query_metrics", {"service": service, "name": metric or "*", "since": since}),
         ("recent-errors", "search_logs", {"level": "ERROR", "since": recent, "limit": 5}),
         ("failures", "query_traces", {"errors_only": True, "since": recent, "limit": 20}),
     ]
     if not service:
         wanted = wanted[1:]
-    return Question("Nothing departed so far: did what the alert watches do anything it does not usually do?", _offered(wanted, tools))
+    return Question(
+        "Nothing departed so far: did what the alert watches do anything it does not usually do?",
+        _offered(wanted, tools),
+    )
 
 
 def start_of(transcript: Transcript) -> str:
     """Where reading begins: twice the range that the goal names, so that there is a quiet part; at most a day."""
-    oldest = min((source.oldest for source in transcript.sources if source.oldest and source.kind != "changes"), default=None)
+    oldest = min(
+        (source.oldest for source in transcript.sources if source.oldest and source.kind != "changes"), default=None
+    )
     match = _RANGE.search(transcript.goal)
     asked = timedelta(minutes=2 * int(match[1] or 1) * _IN_GOAL[match[2].lower()]) if match else WIDEST
     end = transcript.focus or transcript.as_of
     earliest = min(transcript.as_of - asked, end - timedelta(hours=2))
-    return "" if oldest is not None and oldest >= earliest else _iso(earliest)
+    return "" if oldest is not None and oldest >= earliest else iso(earliest)
 
 
 def _step_s(transcript: Transcript, since: str) -> int:
-    oldest = min((source.oldest for source in transcript.sources if source.oldest and source.kind == "metrics"), default=None)
+    oldest = min(
+        (source.oldest for source in transcript.sources if source.oldest and source.kind == "metrics"), default=None
+    )
     begin = moment(since) if since else oldest
     if begin is None:
         return 60
@@ -130,10 +147,6 @@ def pattern_of(line: Outbreak) -> str:
     return "".join(f"\\{char}" if char in _SPECIAL else char for char in longest) if len(longest) >= 8 else ""
 
 
-def _offered(wanted: Sequence[tuple[str, str, dict[str, object]]], tools: Sequence[ToolDescription]) -> tuple[ToolRequest, ...]:
+def _offered(wanted: Sequence[Call], tools: Sequence[ToolDescription]) -> tuple[ToolRequest, ...]:
     known = {tool.name for tool in tools}
     return tuple(ToolRequest(name, tool, dict(args)) for name, tool, args in wanted if tool in known)
-
-
-def _iso(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ")

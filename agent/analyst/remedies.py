@@ -20,9 +20,13 @@ def _first(best: Explanation) -> list[Action]:
         return [_undo_change(best)]
     texts = {
         "rotate-cert": Action(text=f"Renew the certificate of {best.entity} and reload it.", undo="none is needed"),
-        "failover": Action(text=f"Send traffic away from {best.entity}: fail over to another region or provider.", undo="fail back"),
+        "failover": Action(
+            text=f"Send traffic away from {best.entity}: fail over to another region or provider.", undo="fail back"
+        ),
         "escalate-upstream": Action(text=f"Escalate to whoever runs {best.entity}; no rollback of ours fixes it."),
-        "reschedule": Action(text=f"Move {best.entity} to another node, or limit what it may use.", undo="schedule it back"),
+        "reschedule": Action(
+            text=f"Move {best.entity} to another node, or limit what it may use.", undo="schedule it back"
+        ),
         "scale": Action(text=f"Add capacity to {best.entity}, or shed load.", undo="scale back"),
     }
     return [texts[best.remediation]] if best.remediation in texts else []
@@ -56,5 +60,9 @@ def _prevent(best: Explanation) -> list[Action]:
     if best.kind == "certificate":
         return [Action(text="Alert on certificates that expire within 14 days.")]
     if best.suspect:
-        return [Action(text=f"Before it is deployed again, show under load that {best.entity} stays within its normal range.")]
+        return [
+            Action(
+                text=f"Before it is deployed again, show under load that {best.entity} stays within its normal range."
+            )
+        ]
     return []

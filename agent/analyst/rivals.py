@@ -1,20 +1,22 @@
-"""Other explanations that come to mind, and what speaks against each: changes, dependencies, noise that was always there."""
+"""Other explanations that come to mind, and what speaks against each: changes, dependencies, steady noise."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from agent.analyst.explanation import Assessment
-from agent.analyst.facts import Fact, healthy_fact
+from agent.analyst.facts import Fact, change_fact, healthy_fact
+from agent.analyst.moved import best_tracks
+from agent.analyst.outbreaks import Outbreak
 from agent.analyst.suspects import Suspect
-from agent.analyst.triage import best_tracks
 from agent.analyst.vocabulary import kind_of
 from agent.analyst.wording import capital, change_words, clock, names, shorten
 from tools.analysis.windows import compare_counts
 
 NEAR = timedelta(hours=6)
 MOST_CHANGES = 4
+CLOSE = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def _changes(assessed: Assessment) -> list[Rival]:
     return [_change(one, assessed) for one in deployed[:MOST_CHANGES]]
 
 
-def _live(suspect: Suspect) -> object:
+def _live(suspect: Suspect) -> datetime:
     return suspect.judged.candidate.live_at or suspect.change.at
 
 
@@ -54,14 +56,28 @@ def _change(suspect: Suspect, assessed: Assessment) -> Rival:
     change, judged = suspect.change, suspect.judged
     said = "" if change.kind == "flag" else f" (“{shorten(change.title, 80)}”)"
     statement = f"{change_words(change, suspect.deploy)}{said}"
-    return Rival(capital(statement), _why_not(suspect, assessed), (change.evidence,), (), judged.convicts, judged.candidate.service)
+    is_open = judged.convicts and _is_close(suspect, assessed)
+    facts = (_against(suspect),) if is_open else ()
+    return Rival(
+        capital(statement), _why_not(suspect, assessed), (change.evidence,), facts, is_open, judged.candidate.service
+    )
+
+
+def _is_close(suspect: Suspect, assessed: Assessment) -> bool:
+    """Whether it fits nearly as well as the cause named."""
+    return assessed.best is None or suspect.judged.score >= CLOSE * assessed.best.score
+
+
+def _against(suspect: Suspect) -> Fact:
+    fact = change_fact(suspect)
+    return replace(fact, role="against", statement=f"{fact.statement}; this could have done it too")
 
 
 def _why_not(suspect: Suspect, assessed: Assessment) -> str:
     judged = suspect.judged
     if judged.cleared:
         return judged.cleared
-    if judged.convicts:
+    if judged.convicts and _is_close(suspect, assessed):
         return "it fits less well than the cause named, but it is not excluded"
     if judged.reach <= 0.35 and judged.candidate.service:
         return f"{judged.candidate.service} only follows; {assessed.found.leader} moved first"
@@ -83,7 +99,15 @@ def _dependencies(assessed: Assessment) -> list[Rival]:
         facts = _healthy(assessed, name)
         if facts:
             why = " and ".join(fact.statement for fact in facts)
-            answers.append(Rival(f"{name}, which {entity} calls, is at fault", why, tuple({f.evidence for f in facts}), facts, entity=name))
+            answers.append(
+                Rival(
+                    f"{name}, which {entity} calls, is at fault",
+                    why,
+                    tuple({f.evidence for f in facts}),
+                    facts,
+                    entity=name,
+                )
+            )
     return answers
 
 
@@ -93,7 +117,9 @@ def _healthy(assessed: Assessment, service: str) -> tuple[Fact, ...]:
     moved = {one.track.id for one in assessed.found.moved}
     order = {"latency": 0, "error": 1, "saturation": 2}
     tracks = [track for track in best_tracks(assessed.case) if track.service == service and track.id not in moved]
-    tracks = sorted((track for track in tracks if kind_of(track.name) in order), key=lambda track: order[kind_of(track.name)])
+    tracks = sorted(
+        (track for track in tracks if kind_of(track.name) in order), key=lambda track: order[kind_of(track.name)]
+    )
     middle = onset + (assessed.case.as_of - onset) / 2
     return tuple(healthy_fact(track, track.index_at(middle)) for track in tracks[:2])
 
@@ -120,22 +146,19 @@ def _noise(assessed: Assessment) -> list[Rival]:
         minutes = max((assessed.case.as_of - assessed.found.onset).total_seconds() / 60, 1.0)
         if before == 0 or compare_counts(before, minutes, after, minutes).is_multiplied:
             continue
-        fact = Fact(
-            f"{service} writes {after:,} errors since {clock(assessed.found.onset)}, against {before:,} in the same time before",
-            "number", "healthy", row.evidence, figure="before", value=float(before),
-        )  # fmt: skip
+        since = clock(assessed.found.onset)
+        words = f"{service} writes {after:,} errors since {since}, against {before:,} in the same time before"
+        fact = Fact(words, "number", "healthy", row.evidence, figure="before", value=float(before))
         answers.append(Rival(f"The errors of {service}", fact.statement, (row.evidence,), (fact,), entity=service))
     return answers
 
 
 def _bursts(assessed: Assessment) -> list[Rival]:
-    found = assessed.found
-    return [
-        Rival(
-            f"The burst of {one.kind.count:,} lines “{shorten(one.kind.template, 60)}” from {one.service}",
-            f"it ran from {clock(one.kind.first_at)} to {clock(one.kind.last_at)}, and no call or complaint ties {one.service} to {names(found.services, 2)}",
-            (one.kind.evidence,),
-            entity=one.service,
-        )
-        for one in found.past[:1]
-    ]  # fmt: skip
+    return [_burst(one, assessed) for one in assessed.found.past[:1]]
+
+
+def _burst(one: Outbreak, assessed: Assessment) -> Rival:
+    when = f"it ran from {clock(one.kind.first_at)} to {clock(one.kind.last_at)}"
+    why = f"{when}, and no call or complaint ties {one.service} to {names(assessed.found.services, 2)}"
+    statement = f"The burst of {one.kind.count:,} lines “{shorten(one.kind.template, 60)}” from {one.service}"
+    return Rival(statement, why, (one.kind.evidence,), entity=one.service)

@@ -29,7 +29,9 @@ def _missing_sources(case: Casefile) -> list[NotChecked]:
         for kind, (what, decides) in _KINDS.items() if kind not in present
     ]  # fmt: skip
     broken = [source for source in case.transcript.sources if source.problem]
-    return said + [NotChecked(what=f"{source.kind} of {source.name}", why=shorten(source.problem, 200)) for source in broken]
+    return said + [
+        NotChecked(what=f"{source.kind} of {source.name}", why=shorten(source.problem, 200)) for source in broken
+    ]
 
 
 def _failed_calls(case: Casefile) -> list[NotChecked]:
@@ -38,7 +40,11 @@ def _failed_calls(case: Casefile) -> list[NotChecked]:
 
 
 def _open_rivals(assessed: Assessment) -> list[NotChecked]:
-    return [NotChecked(what=rival.statement, why=rival.why, would_decide="a rollback of it alone") for rival in rivals(assessed) if rival.is_open]
+    return [
+        NotChecked(what=rival.statement, why=rival.why, would_decide="a rollback of it alone")
+        for rival in rivals(assessed)
+        if rival.is_open
+    ]
 
 
 def _undone_proof(assessed: Assessment) -> list[NotChecked]:
@@ -51,5 +57,17 @@ def _undone_proof(assessed: Assessment) -> list[NotChecked]:
             would_decide="the symptom goes within minutes of undoing it",
         )]  # fmt: skip
     if best.circumstance:
-        return [NotChecked(what=f"the state of {best.entity} itself", why="no source shows it from inside", would_decide=f"the owner of {best.entity}")]
-    return [NotChecked(what=f"what set {best.entity} off", why="no change or event in the sources fits", would_decide="changes, host metrics and traffic of the hour before")]
+        return [
+            NotChecked(
+                what=f"the state of {best.entity} itself",
+                why="no source shows it from inside",
+                would_decide=f"the owner of {best.entity}",
+            )
+        ]
+    return [
+        NotChecked(
+            what=f"what set {best.entity} off",
+            why="no change or event in the sources fits",
+            would_decide="changes, host metrics and traffic of the hour before",
+        )
+    ]

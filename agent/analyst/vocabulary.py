@@ -1,4 +1,4 @@
-"""What a metric's or a line's own words say about its kind: error, latency, saturation, … Knows no service and no product."""
+"""What a metric's or a line's own words say about its kind: error, latency, saturation, … Knows no service."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _KINDS: tuple[tuple[Signal, str], ...] = (
         r"cpu|mem|heap|disk|pool|queue|backlog|lag|thread|conn|pending|waiting|throttl|inode|fd_|handles|saturat|used_?(pct|ratio|percent)"
         r"|utili[sz]ation|gc_|goroutine|pressure|buffer|rows_examined|working_set|load_?avg|locks",
     ),
-    ("error", r"err|fail|5xx|4xx|\b[45]\d\d\b|_[45]\d\d_|fault|exception|reject|timeout|exhaust|denied|unauthor|servfail|dropped|aborted|refused"),
+    (
+        "error",
+        r"err|fail|5xx|4xx|\b[45]\d\d\b|_[45]\d\d_|fault|exception|reject|timeout|exhaust|denied|unauthor|servfail|dropped|aborted|refused",
+    ),
     ("latency", r"laten|duration|response_?time|elapsed|p\d\d|_ms$|_seconds$|rtt|delay|wait"),
     ("traffic", r"rps|qps|tps|requests?|per_?sec|throughput|rate$|lps|traffic|invocations|calls|_count$|volume|ops"),
 )
@@ -45,13 +48,18 @@ def is_worse(metric: str, direction: str) -> bool:
     return True
 
 
-_EXPIRED_CERTIFICATE = re2.compile(r"(?i)(certificate|x509|\btls\b|\bssl\b).{0,120}(expired|not yet valid|has expired|notafter)|(expired).{0,40}certificate")
+_EXPIRED_CERTIFICATE = re2.compile(
+    r"(?i)(certificate|x509|\btls\b|\bssl\b).{0,120}(expired|not yet valid|notafter)|expired.{0,40}certificate"
+)
 _NAME_LOOKUP = re2.compile(
-    r"(?i)no such host|enotfound|nxdomain|servfail|getaddrinfo|name resol|resolver|temporary failure in name|server misbehaving|lookup \S+.{0,40}(timeout|refused|no such)"
-    r"|upstream.{0,30}nameserver|unknownhost"
+    r"(?i)no such host|enotfound|nxdomain|servfail|getaddrinfo|name resol|resolver|temporary failure in name"
+    r"|server misbehaving|lookup \S+.{0,40}(timeout|refused|no such)|upstream.{0,30}nameserver|unknownhost"
 )
 _DISK_FULL = re2.compile(r"(?i)no space left|disk (is )?full|enospc|read-only file ?system|disk quota exceeded")
-_CALL_FAILED = re2.compile(r"(?i)upstream|call to|connection refused|unavailable|timed? ?out|bad gateway|50[234]|deadline|unreachable|reset by peer|returned")
+_CALL_FAILED = re2.compile(
+    r"(?i)upstream|call to|connection refused|unavailable|timed? ?out|bad gateway|50[234]|deadline|unreachable"
+    r"|reset by peer|returned"
+)
 _HOST = re2.compile(r"(?i)\b((?:[a-z0-9-]+\.)+(?:com|net|org|io|cloud|dev|co|eu|de|uk|us|app|ai))\b")
 _THROTTLED = re2.compile(r"(?i)throttl|evict|pressure|cfs|starv|noisy|contend|oversubscrib|co-?tenant")
 _TROUBLED = re2.compile(r"(?i)degrad|outage|disrupt|incident|impair|partial|major|elevated|investigating|down\b")

@@ -8,19 +8,27 @@ from datetime import datetime
 import re2
 
 from agent.analyst.casefile import ChangeRecord
-from agent.analyst.triage import Moved
+from agent.analyst.moved import Moved
 from tools.analysis.anomalies import Normal
 
 _UNITS = (
-    (r"_ms$|latency|duration|_p\d\d$", "ms"), (r"_seconds$|_s$", "s"), (r"_mb$", "MB"), (r"_gib$", "GiB"), (r"_bytes$", "bytes"),
+    (r"_ms$|latency|duration|_p\d\d$", "ms"),
+    (r"_seconds$|_s$", "s"),
+    (r"_mb$", "MB"),
+    (r"_gib$", "GiB"),
+    (r"_bytes$", "bytes"),
     (r"_pct$|percent", "%"),
-)  # fmt: skip
+)
 _SHARE = re2.compile(r"(?i)rate$|ratio$|_share$|used_pct$")
 MAX_ANSWER_WORDS = 25
 
 
 def clock(at: datetime) -> str:
     return f"{at:%H:%M}"
+
+
+def iso(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def unit_of(metric: str) -> str:
@@ -37,7 +45,7 @@ def amount(metric: str, value: float) -> str:
 
 
 def normal_words(metric: str, normal: Normal) -> str:
-    """ "normal 14–22" for a range, "normal 0.2 %" for one value. """
+    """ "normal 14–22" for a range, "normal 0.2 %" for one value."""
     low, high = amount(metric, max(normal.low, 0.0) if normal.median >= 0 else normal.low), amount(metric, normal.high)
     middle = amount(metric, normal.median)
     return f"normal {middle}" if low == high else f"normal {low.split(' ')[0]}–{high}"
@@ -48,7 +56,7 @@ def label(moved: Moved) -> str:
 
 
 def names(services: Sequence[str], most: int = 3) -> str:
-    """ "a", "a and b", "a, b and 2 more". """
+    """ "a", "a and b", "a, b and 2 more"."""
     shown = list(services[:most])
     rest = len(services) - len(shown)
     if rest:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+from tools.analysis.changepoints import Values, find_change_point
+
 Direction = Literal["up", "down"]
 
 MIN_POINTS = 12  # fewer say nothing about what is normal
@@ -70,12 +71,21 @@ def find_departure(values: Values, quiet_points: int | None = None) -> Departure
     """The first lasting departure from the quiet start, or None. A rising counter is judged by its increments."""
     if len(values) < MIN_POINTS:
         return None
-    quiet = quiet_points or max(len(values) // 4, MIN_POINTS // 2)
+    quiet = quiet_points or _quiet_start(values)
     judged = increments(values) if is_counter(values[:quiet]) else values
     found = _first(judged, quiet)
     if found is not None and found.onset > quiet * 1.2:  # all that lies before the onset is quiet, and tells more
-        found = _first(judged, found.onset - max(1, found.onset // 20)) or None
+        found = _first(judged, found.onset - max(1, found.onset // 20)) or found
     return found
+
+
+def _quiet_start(values: Values) -> int:
+    """The first quarter, or less where the level changes for good within it."""
+    quarter = max(len(values) // 4, MIN_POINTS // 2)
+    change = find_change_point(values)
+    if change is None or change.p_value > 1e-4 or change.index >= quarter:
+        return quarter
+    return max(change.index, MIN_POINTS // 2)
 
 
 def is_counter(values: Values) -> bool:
@@ -93,7 +103,7 @@ def _first(values: Values, quiet: int) -> Departure | None:
     z = (values - normal.median) / normal.scale
     threshold = max(THRESHOLD, 1.3 * normal.worst_z)
     outside = np.abs(z) > threshold
-    outside[: min(quiet, len(values) // 4)] = False
+    outside[:quiet] = False
     start, spiky = _run_start(outside), False
     if start is None:
         start, spiky = _spikes_start(np.abs(z) > 2 * threshold), True

@@ -19,7 +19,7 @@ from tools.analysis.terms import concepts, rarity, terms
 
 HALF_TIME_MIN = 30.0  # a change this long before the onset counts half
 UNKNOWN_DIFF = 0.2  # what a change can do when its diff is not there to be read
-PLAIN_CODE = 0.25  # what code can do whose shape says nothing
+PLAIN_CODE = 0.32  # what code can do whose shape says nothing
 CONVICTS = 0.25  # below this a change is only a suspect
 
 
@@ -61,6 +61,10 @@ class Judged:
     all_effects: tuple[Effect, ...] = field(default=())
 
     @property
+    def has_no_diff(self) -> bool:
+        return not self.candidate.diff
+
+    @property
     def convicts(self) -> bool:
         return not self.cleared and self.score >= CONVICTS
 
@@ -73,7 +77,15 @@ def judge(candidates: Sequence[Candidate], fault: Fault, known: Sequence[str]) -
     rare = rarity([set(words) for words in spoken.values()])
     rare_concepts = rarity([set(concepts(words)) for words in spoken.values()])
     judged = [
-        _judge(one, patches[one.id], spoken[one.id], fault, reach_of(one.service, one.files, fault.services, known), rare, rare_concepts)
+        _judge(
+            one,
+            patches[one.id],
+            spoken[one.id],
+            fault,
+            reach_of(one.service, one.files, fault.services, known),
+            rare,
+            rare_concepts,
+        )
         for one in candidates
     ]
     return sorted(judged, key=lambda one: (-one.score, one.candidate.id))
@@ -105,7 +117,7 @@ def _words_of(candidate: Candidate, patch: Patch, names: set[str]) -> dict[str, 
     for word in unchanged:
         weighted[word] = min(weighted[word], 0.6)
     for effect in effects(patch):
-        weighted |= {word: 1.0 for word in effect.about}
+        weighted |= dict.fromkeys(effect.about, 1.0)
     return {word: weight for word, weight in weighted.items() if word not in names}
 
 
@@ -116,7 +128,11 @@ def _take(weighted: dict[str, float], lines: Sequence[str], weight: float) -> No
 
 
 def _relation(
-    candidate: Candidate, words: Mapping[str, float], fault: Fault, rare: Mapping[str, float], rare_concepts: Mapping[str, float]
+    candidate: Candidate,
+    words: Mapping[str, float],
+    fault: Fault,
+    rare: Mapping[str, float],
+    rare_concepts: Mapping[str, float],
 ) -> tuple[float, tuple[str, ...]]:
     both = {word: weight * fault.words[word] * rare[word] for word, weight in words.items() if word in fault.words}
     spoken, heard = concepts(words), concepts(fault.words)
@@ -143,7 +159,12 @@ def _timing(candidate: Candidate, fault: Fault, reached: Reached) -> float:
     """Near 1 right before a departure of a service it reaches; halved every HALF_TIME_MIN."""
     if candidate.live_at is None:
         return 0.0
-    after = [at for service in reached.services for at in fault.onsets.get(service, ()) if at + fault.slack >= candidate.live_at]
+    after = [
+        at
+        for service in reached.services
+        for at in fault.onsets.get(service, ())
+        if at + fault.slack >= candidate.live_at
+    ]
     lag = min(((at - candidate.live_at).total_seconds() / 60 for at in [*after, fault.first]), default=0.0, key=abs)
     return float(0.5 ** (max(lag, 0.0) / HALF_TIME_MIN))
 

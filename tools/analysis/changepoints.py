@@ -9,8 +9,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tools.analysis.anomalies import Values
+Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,11 @@ def settings(lines: tuple[str, ...]) -> dict[str, Setting]:
         for name, number, product_unit, unit in _PAIR.findall(_TYPED.sub(r"\1 = ", line)):
             suffix = (product_unit or unit or "").lower()
             amount = float(number.replace("_", "")) * _UNIT.get(suffix, 1)
-            text = f"{number} {product_unit}" if product_unit else f"{number}{unit if suffix in _UNIT or unit == '%' else ''}"
+            text = (
+                f"{number} {product_unit}"
+                if product_unit
+                else f"{number}{unit if suffix in _UNIT or unit == '%' else ''}"
+            )
             found.setdefault(name, Setting(name, text, amount, line))
     return found
 

@@ -1,4 +1,4 @@
-"""What a patch can do to a running system, read from its shape: limits, guards, bounds, renames, moves. Names no service.
+"""What a patch can do to a running system, read from its shape: limits, guards, bounds, renames. Names no service.
 
 Method: the change kinds that post-mortem studies keep finding behind incidents (Yin et al. 2011 on misconfiguration;
 Gunawi et al. 2016 on outages): a value moved, a check or bound taken away, a name changed on one side, a load added.
@@ -12,25 +12,29 @@ from dataclasses import dataclass
 import re2
 
 from tools.analysis.diffs import Patch, Setting, settings, words_set
-from tools.analysis.terms import stem, terms
+from tools.analysis.terms import stems, terms
 
 # What a smaller number of takes away from the system; what a larger number of loads on to it.
-_CEILINGS = frozenset(
-    stem(word)
-    for word in "max limit pool size attempt attempts retry retries ttl timeout deadline budget quota replicas capacity leeway "
-    "tolerance memory cpu heap workers threads concurrency buffer entries connections conns backoff delay window grace "
-    "keepalive interval instances permits burst lifetime expiry maxage".split()
+_CEILINGS = stems(
+    """
+    max limit pool size attempt attempts retry retries ttl timeout deadline budget quota replicas capacity leeway
+    tolerance memory cpu heap workers threads concurrency buffer entries connections conns backoff delay window grace
+    keepalive interval instances permits burst lifetime expiry maxage
+    """
 )
-_LOADS = frozenset(
-    stem(word)
-    for word in "sample rate ratio batch page prefetch concurrency parallelism workers threads retries attempts fanout depth "
-    "frequency replicas timeout".split()
+_LOADS = stems(
+    """
+    sample rate ratio batch page prefetch concurrency parallelism workers threads retries attempts fanout depth
+    frequency replicas timeout
+    """
 )
-_GUARDS = frozenset(
-    stem(word)
-    for word in "lock unlock mutex rwmutex synchronized semaphore limit leeway timeout deadline retry backoff validate check "
-    "verify evict expire ttl maxsize maxlen throttle where close release defer finally catch except recover fallback breaker "
-    "circuit cap bound prune cleanup purge flush dispose lru cache cached index withtimeout settimeout".split()
+_GUARDS = stems(
+    """
+    lock unlock mutex rwmutex synchronized semaphore limit leeway timeout deadline retry backoff validate check verify
+    evict expire ttl maxsize maxlen throttle where close release defer finally catch except recover fallback breaker
+    circuit cap bound prune cleanup purge flush dispose lru cache cached index withtimeout settimeout cancel
+    unsubscribe dedupe idempotent
+    """
 )
 _LEVELS = {"trace": 0, "debug": 1, "info": 2, "warn": 3, "warning": 3, "error": 4, "fatal": 5}
 _LOG_CALL = re2.compile(
@@ -39,17 +43,25 @@ _LOG_CALL = re2.compile(
 )
 _CHECK = re2.compile(r"^\s*(if|unless|guard|assert|require|elif|else if|when|switch|catch|except)\b")
 _LITERAL = re2.compile(r"[\"'`]([^\"'`]{2,60})[\"'`]")
-_KEEPS = re2.compile(r"(\.append\(|\.push\(|\.add\(|\.put\(|\.set\(|\.setdefault\(|\w\[[^\]]+\]\s*=[^=]|\.store\()", )
-_HOLDER = re2.compile(r"(=\s*(\{\}|\[\]|dict\(|list\(|set\(|defaultdict\(|new\s+(Concurrent)?\w*Map|new Map\(|make\(map)|cache)", )
-_QUERY = re2.compile(r"(?i)\b(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|alter\s+table|drop\s+(table|column|index))\b")
-_OUTWARD = re2.compile(r"(?i)(\.(get|post|fetch|query|execute|request|call|send|invoke|find\w*|load\w*)\(|await\s|http\.|requests\.)")
+_KEEPS = re2.compile(
+    r"(\.append\(|\.push\(|\.add\(|\.put\(|\.set\(|\.setdefault\(|\w\[[^\]]+\]\s*=[^=]|\.store\()",
+)
+_HOLDER = re2.compile(
+    r"(=\s*(\{\}|\[\]|dict\(|list\(|set\(|defaultdict\(|new\s+(Concurrent)?\w*Map|new Map\(|make\(map)|cache)",
+)
+_QUERY = re2.compile(
+    r"(?i)\b(select\s.+\sfrom|insert\s+into|update\s+\w+\s+set|delete\s+from|alter\s+table|drop\s+(table|column|index))\b"
+)
+_OUTWARD = re2.compile(
+    r"(?i)(\.(get|post|fetch|query|execute|request|call|send|invoke|find\w*|load\w*)\(|await\s|http\.|requests\.)"
+)
 _LOOP = re2.compile(r"^\s*(for|while)\b|\.(map|forEach|each)\(")
 _VERSION = re2.compile(r"([\w./@\-]{3,})[\"']?\s*(?:[=~^><: ]+)\s*[\"']?v?(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One thing a patch does. `weight`: how often such a thing breaks systems, 0 to 1. `line` is the diff's own line."""
+    """One thing a patch does. `weight`, 0 to 1: how often such a thing breaks systems. `line` is the diff's own."""
 
     kind: str
     weight: float
@@ -67,11 +79,21 @@ def effects(patch: Patch) -> list[Effect]:
 
 def _moved_values(patch: Patch) -> list[Effect]:
     before, after = settings(patch.removed), settings(patch.added)
-    found = [_moved(before[name], after[name]) for name in before if name in after and before[name].amount != after[name].amount]
+    found = [
+        _moved(before[name], after[name])
+        for name in before
+        if name in after and before[name].amount != after[name].amount
+    ]
     gone = [before[name] for name in before if name not in after and _CEILINGS & set(terms(name))]
     used_after = {term for line in patch.added for term in terms(line)}
     found += [
-        Effect("bound removed", 0.85, f"{setting.name} ({setting.text}) is removed", f"-{setting.line}", tuple(terms(setting.name)))
+        Effect(
+            "bound removed",
+            0.85,
+            f"{setting.name} ({setting.text}) is removed",
+            f"-{setting.line}",
+            tuple(terms(setting.name)),
+        )
         for setting in gone
         if not set(terms(setting.name)) <= used_after
     ]
@@ -103,7 +125,9 @@ def _verbosity(patch: Patch) -> list[Effect]:
             about = ("log", "level", "debug", *terms(name))
             found.append(Effect("verbosity raised", 0.6, f"{name} goes from {word} to {then}", f"+{line}", about))
         elif word != then and word.lower() in ("true", "on", "enabled", "false", "off", "disabled"):
-            found.append(Effect("switch turned", 0.6, f"{name} goes from {word} to {then}", f"+{line}", tuple(terms(name))))
+            found.append(
+                Effect("switch turned", 0.6, f"{name} goes from {word} to {then}", f"+{line}", tuple(terms(name)))
+            )
     return found
 
 
@@ -128,7 +152,9 @@ def _dropped_guards(patch: Patch) -> list[Effect]:
     for word in lost:
         line = next(line for line in patch.removed if word in terms(line))
         weight = 0.8 if after[word] == 0 else 0.5
-        found.append(Effect("guard removed", weight, f"“{line.strip()[:100]}” is removed", f"-{line}", (word, *terms(line))))
+        found.append(
+            Effect("guard removed", weight, f"“{line.strip()[:100]}” is removed", f"-{line}", (word, *terms(line)))
+        )
     return found[:3]
 
 
@@ -160,7 +186,9 @@ def _renames(patch: Patch) -> list[Effect]:
             if any(" " in one or one.startswith("#") for one, _ in pairs) or _is_number(pairs[0][0]):
                 continue  # a text for people, a colour, a value: not a name
             words = f"“{pairs[0][0]}” becomes “{pairs[0][1]}”"
-            found.append(Effect("name changed", 0.6, words, f"-{removed}", tuple(terms(f"{pairs[0][0]} {pairs[0][1]}"))))
+            found.append(
+                Effect("name changed", 0.6, words, f"-{removed}", tuple(terms(f"{pairs[0][0]} {pairs[0][1]}")))
+            )
     return found[:3]
 
 
@@ -171,7 +199,7 @@ def _is_number(text: str) -> bool:
 def _unbounded_growth(patch: Patch) -> list[Effect]:
     holders = [line for line in patch.added if _HOLDER.search(line)]
     keeps = [line for line in patch.added if _KEEPS.search(line)]
-    if not keeps or not holders and not any("self." in line or "this." in line for line in keeps):
+    if not keeps or (not holders and not any("self." in line or "this." in line for line in keeps)):
         return []
     line = keeps[0]
     about = ("memory", "leak", "heap", "unbound", *terms(line))

@@ -14,12 +14,18 @@ _PAPER = re2.compile(
     r"(?i)(^|/)(docs?|tests?|testdata|spec|specs|__tests__|\.github|\.gitlab|runbooks?|examples?)/|_test\.\w+$|\.test\.\w+$|(^|/)test_\w+"
     r"|\.(md|rst|txt|adoc)$|codeowners|\.gitignore|\.editorconfig|golangci|eslint|pre-commit|license"
 )
-_LOOKS = re2.compile(r"(?i)\.(css|scss|less|svg|png|jpe?g|ico|woff2?)$|(^|/)(locale|locales|i18n|themes?|styles?)(/|\.)|theme\.\w+$")
+_LOOKS = re2.compile(
+    r"(?i)\.(css|scss|less|svg|png|jpe?g|ico|woff2?)$|(^|/)(locale|locales|i18n|themes?|styles?)(/|\.)|theme\.\w+$"
+)
 _IDENTIFIER = re2.compile(r"[A-Za-z_]\w*")
 _CALLS = re2.compile(r"([A-Za-z_][\w.]*)\s*\(")
 _IMPORT = re2.compile(r"^\s*(import|from|require|use|using|#include)\b")
-_DEPENDENCY_FILES = re2.compile(r"(?i)(go\.(mod|sum)|package(-lock)?\.json|requirements[\w.\-]*\.txt|pyproject\.toml|poetry\.lock|pom\.xml|cargo\.(toml|lock)|gemfile(\.lock)?|yarn\.lock)$")
-_KEYWORDS = frozenset("return if else for in while not and or func def class await async new var let const try except".split())
+_DEPENDENCY_FILES = re2.compile(
+    r"(?i)(go\.(mod|sum)|package(-lock)?\.json|requirements[\w.\-]*\.txt|pyproject\.toml|poetry\.lock|pom\.xml|cargo\.(toml|lock)|gemfile(\.lock)?|yarn\.lock)$"
+)
+_KEYWORDS = frozenset(
+    "return if else for in while not and or func def class await async new var let const try except".split()  # noqa: SIM905
+)
 
 
 def why_inert(files: Sequence[str], patch: Patch) -> str:
@@ -83,7 +89,7 @@ def _in_quotes(line: str, position: int) -> bool:
 def _is_extraction(patch: Patch) -> bool:
     """Whether what the removed lines call is still called, and most removed code reappears in the added lines."""
     before, after = _called(patch.removed), _called(patch.added)
-    kept = {line for line in _squeezed(patch.removed)}
+    kept = set(_squeezed(patch.removed))
     body = "".join("".join(line.split()) for line in patch.added)
     reappearing = sum(line in body or _right_side(line) in body for line in kept)
     return before <= after and reappearing >= 0.6 * len(kept)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import re2
 
-SHARED = frozenset("pkg lib libs common shared internal core vendor platform packages modules".split())
+SHARED = frozenset("pkg lib libs common shared internal core vendor platform packages modules".split())  # noqa: SIM905
 SHARED_WEIGHT = 0.85  # against a change in the service's own code
 ROOT_FILES = re2.compile(r"^[^/]+$")
 _SUFFIX = re2.compile(r"(service|svc|server|api|app|worker)s?$")
@@ -52,7 +52,10 @@ def is_named_by(service: str, path: str) -> bool:
     bare = _SUFFIX.sub("", full) or full
     for part in path.lower().split("/")[:-1] or [path.lower()]:
         name = plain(part)
-        if name and (name in (full, bare) or (len(name) >= PREFIX and (bare.startswith(name) or name.startswith(bare) and len(bare) >= PREFIX))):
+        if name and (
+            name in (full, bare)
+            or (len(name) >= PREFIX and (bare.startswith(name) or (name.startswith(bare) and len(bare) >= PREFIX)))
+        ):
             return True
     return False
 

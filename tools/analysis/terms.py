@@ -14,14 +14,16 @@ import re2
 
 _WORD = re2.compile(r"[A-Z]+[a-z]*|[a-z]+|\d{3}")
 _SPLIT = re2.compile(r"([a-z])([A-Z])")
-_STOP = frozenset(
-    "the and for not with from that this was has have are its but into than then them they you all any can cannot could "
-    "when where which while will would been being after before over under off out one two via per use used using new old "
-    "return func def class var let const self none nil null true false type struct string int float bool map any err error "
-    "errors errored failed fail failing failure exception context ctx http https request requests response service services "
-    "server client code status value values name names key keys get set put post add run main package import public private "
-    "static void async await else elif case switch break continue range append print fmt std com org net github io www".split()
-)
+_EMPTY_WORDS = """
+    the and for not with from that this was has have are its but into than then them they you all any can cannot could
+    when where which while will would been being after before over under off out one two via per use used using new old
+    return func def class var let const self none nil null true false type struct string int float bool map err error
+    errors errored failed fail failing failure exception context ctx http https request requests response service
+    services server client code status value values name names key keys get set put post add run main package import
+    public private static void async await else elif case switch break continue range append print fmt std com org net
+    github io www
+"""
+_STOP = frozenset(_EMPTY_WORDS.split())
 _ENDINGS = ("ations", "ation", "ings", "ing", "ied", "ies", "ed", "es", "s")
 
 _CONCEPT_WORDS: Mapping[str, str] = {
@@ -36,11 +38,11 @@ _CONCEPT_WORDS: Mapping[str, str] = {
     "time limit": "timeout timed deadline exceeded elapsed expire slow latency wait duration p99 p95",
     "retries": "retry retries attempt attempts backoff budget exhausted resend jitter amplification",
     "schema": "table column relation migration mapping field schema alias index undefined unknown",
-    "authorisation": "auth token jwt expired leeway skew session unauthorized forbidden signature claims audience issuer",
+    "authorisation": "auth token jwt expired leeway skew session unauthorized forbidden signature claims audience",
     "cpu": "cpu throttle throttled throttling cfs cores quota runqueue regex loop",
     "queries": "query select sql scan rows limit order where examined fullscan explain join n1",
-    "library versions": "version module runtime registry incompatible abi protobuf mod vendor dependency pin bump lockfile",
-    "parsing": "parse decode json unmarshal deserialize keyerror typeerror attributeerror nullpointer format parser valueerror",
+    "library versions": "version module runtime registry incompatible abi protobuf vendor dependency pin lockfile",
+    "parsing": "parse decode json unmarshal deserialize keyerror typeerror attributeerror nullpointer parser",
     "rate limit": "rate limit quota throttle toomany 429 bucket burst",
     "queueing": "queue lag backlog consumer partition offset depth inflight dead letter",
     "arithmetic": "division zero overflow rounding decimal currency negative nan",
@@ -55,9 +57,12 @@ def stem(word: str) -> str:
     return word.rstrip("e") if len(word) > 4 else word
 
 
-CONCEPTS: Mapping[str, frozenset[str]] = {
-    name: frozenset(stem(word) for word in words.split()) for name, words in _CONCEPT_WORDS.items()
-}
+def stems(text: str) -> frozenset[str]:
+    """The stems of a list of words."""
+    return frozenset(stem(word) for word in text.split())
+
+
+CONCEPTS: Mapping[str, frozenset[str]] = {name: stems(words) for name, words in _CONCEPT_WORDS.items()}
 
 
 def terms(text: str) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tools.analysis.anomalies import Values
+from tools.analysis.changepoints import Values
 
 SIGNIFICANT_Z = 4.0
 MULTIPLIED = 3.0
