@@ -17,7 +17,7 @@ from bench import environment
 from bench.contest import ContenderFailed
 from bench.databases import KINDS
 from bench.figures import Figure
-from bench.speed import durable, live, pickup
+from bench.speed import durable, history, live, pickup
 from bench.speed.session import Session
 from bench.stack import NotStarted
 from bench.table import WIDTH, as_json, show
@@ -27,6 +27,7 @@ BENCHES: dict[str, Callable[[Session], Iterator[Figure]]] = {
     "durable": durable.figures,
     "pickup": pickup.figures,
     "live": live.figures,
+    "history": history.figures,
 }
 
 
@@ -35,6 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--db", choices=[*KINDS, "both"], default="both", help="default both")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there; - is stdout")
     parser.add_argument("--rows", type=int, help="Steps of `history` (default 1,000,000; with --full 10,000,000)")
+    parser.add_argument("--no-peers", action="store_true", help="without the peers' packages: ours and the floor only")
     scale = parser.add_mutually_exclusive_group()
     scale.add_argument("--full", action="store_true", help="1,000 viewers, 10 M Steps, more rounds")
     scale.add_argument("--smallest", action="store_true", help="once round with almost nothing: does it still work?")
@@ -64,18 +66,23 @@ def _chosen(options: dict[str, Any]) -> list[str]:
 
 
 def _session(options: dict[str, Any], progress: Progress) -> Session:
-    peers, problem = None, ""
-    task = progress.add_task("peers' packages (the first time a minute)", total=None)
-    try:
-        peers = environment.make_ready()
-    except environment.NoPeers as missing:
-        problem = str(missing)
-    progress.remove_task(task)
+    peers, problem = (None, "left out by --no-peers") if options["no_peers"] else _peers(progress)
     return Session(
         progress, KINDS if options["db"] == "both" else (options["db"],),
         "full" if options["full"] else "smallest" if options["smallest"] else "usual",
         options["rows"] or 0, peers, problem,
     )  # fmt: skip
+
+
+def _peers(progress: Progress) -> tuple[Path | None, str]:
+    """Their interpreter, or why there is none."""
+    task = progress.add_task("peers' packages (the first time a minute)", total=None)
+    try:
+        return environment.make_ready(), ""
+    except environment.NoPeers as missing:
+        return None, str(missing)
+    finally:
+        progress.remove_task(task)
 
 
 def _guarded(name: str, session: Session) -> Iterator[Figure]:

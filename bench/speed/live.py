@@ -41,7 +41,7 @@ class Line:
         else:
             answer = self.sender.ask("burst", first=first, count=count)
         self.seen = answer.get("seq", 0)
-        return {number: at for number, at in answer["sent"]}
+        return dict(answer["sent"])
 
 
 def figures(session: Session) -> Iterator[Figure]:

@@ -1,0 +1,49 @@
+"""`bench speed` from end to end at its smallest, without the peers' packages: it measures, whatever the figures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+
+def smallest(name: str) -> list[dict[str, Any]]:
+    argv = [sys.executable, "manage.py", "bench", "speed", "--only", name, "--smallest", "--no-peers", "--db", "sqlite"]
+    done = subprocess.run([*argv, "--json", "-"], cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    figures: list[dict[str, Any]] = json.loads(done.stdout)["figures"]
+    return figures
+
+
+def test_durable_measures_ours_and_the_floor_and_says_that_the_peer_was_left_out() -> None:
+    cycle, *_ = smallest("durable")
+
+    assert cycle["ours"] > 0 < cycle["floor"]
+    assert (cycle["peer"], cycle["note"]) == (None, "left out by --no-peers")
+
+
+def test_history_measures_every_list() -> None:
+    figures = smallest("history")
+
+    assert {figure["what"].split(",")[0] for figure in figures} >= {"sqlite: run list", "sqlite: audit browser"}
+    assert all(figure["ours"] > 0 < figure["peer"] for figure in figures)
+
+
+@pytest.mark.slow
+def test_pickup_measures_a_run_beside_bare_workers() -> None:
+    answer, *_ = smallest("pickup")
+
+    assert answer["peer"] > 0 < answer["floor"]
+
+
+def test_an_unknown_bench_is_refused_with_the_names_that_there_are(tmp_path: Path) -> None:
+    argv = [sys.executable, "manage.py", "bench", "speed", "--only", "nothing", "--no-peers"]
+    done = subprocess.run(argv, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 2
+    assert "durable, pickup, live, history" in done.stderr
