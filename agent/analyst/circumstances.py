@@ -12,9 +12,9 @@ from datetime import timedelta
 
 import re2
 
-from agent.analyst.casefile import Casefile, ChangeRecord
+from agent.analyst.casefile import Casefile, ChangeRecord, Failure
 from agent.analyst.moved import Moved
-from agent.analyst.outbreaks import Outbreak
+from agent.analyst.outbreaks import Outbreak, names_in
 from agent.analyst.suspects import fault_words
 from agent.analyst.triage import Triage
 from agent.analyst.vocabulary import (
@@ -45,6 +45,7 @@ class Circumstance:
     outbreaks: tuple[Outbreak, ...] = ()
     moved: tuple[Moved, ...] = ()
     record: ChangeRecord | None = None
+    failures: tuple[Failure, ...] = ()
 
 
 def circumstances(case: Casefile, found: Triage) -> list[Circumstance]:
@@ -57,12 +58,17 @@ def circumstances(case: Casefile, found: Triage) -> list[Circumstance]:
 
 def _certificate(case: Casefile, found: Triage) -> Circumstance | None:
     spoken = [one for one in found.outbreaks if says_certificate_expired(one.kind.example)]
-    if not spoken:
+    failed = [one for one in found.failures if says_certificate_expired(one.error)]
+    if not spoken and not failed:
         return None
     named = Counter(name for one in spoken for name in one.mentions)
-    entity = named.most_common(1)[0][0] if named else spoken[0].service
+    named.update(name for one in failed for name in case.services if name != one.service and names_in(one.error, name))
+    speakers = [one.service for one in (*spoken, *failed)]
+    entity = named.most_common(1)[0][0] if named else speakers[0]
     statement = f"The TLS certificate of {entity} has expired; its callers refuse the connection."
-    return Circumstance("certificate", entity, 0.95, statement, "rotate-cert", tuple(spoken))
+    return Circumstance(
+        "certificate", entity, 0.95, statement, "rotate-cert", tuple(spoken), failures=tuple(failed[:3])
+    )
 
 
 def _provider(case: Casefile, found: Triage) -> Circumstance | None:
@@ -81,7 +87,7 @@ def _provider(case: Casefile, found: Triage) -> Circumstance | None:
         return None
     score, record = best
     entity = record.service or record.title
-    statement = f"{entity} itself is in trouble: its status feed says “{record.title}” since {record.at:%H:%M}."
+    statement = f"{entity} itself is in trouble: its status feed says “{record.title}”."
     spoken = tuple(one for one in found.outbreaks if _speaks_of(one, record))
     return Circumstance("provider", entity, score, statement, "failover", spoken, (), record)
 

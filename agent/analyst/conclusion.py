@@ -144,12 +144,17 @@ def _scope(assessed: Assessment) -> Scope:
     """The latest value of what users feel, beside the normal one."""
     felt = sorted(assessed.found.moved, key=lambda one: (one.kind not in ("error", "latency"), -one.strength))
     if not felt:
-        return Scope()
+        return Scope(ongoing=_is_still_written(assessed))
     one = felt[0]
     last = float(one.track.values[-1])
     latest = f"{label(one)} {amount(one.track.name, last)} at {clock(one.track.at(len(one.track.values) - 1))}"
     return Scope(
-        ongoing=any(moved.departure.ongoing for moved in felt[:3]),
+        ongoing=any(moved.departure.ongoing for moved in felt[:3]) or _is_still_written(assessed),
         latest=latest,
         normal=normal_words(one.track.name, one.departure.normal),
     )
+
+
+def _is_still_written(assessed: Assessment) -> bool:
+    row = assessed.case.answer_to("still")
+    return row is not None and row.figures.get("total", 0) > 0

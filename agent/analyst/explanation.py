@@ -173,7 +173,9 @@ def _what_followed(found: Triage, entity: str) -> str:
         said = " and ".join(f"{label(one)} is at {amount(one.track.name, one.departure.level)}" for one in told)
         return f"Since {clock(told[0].onset)} {said}."
     own = found.outbreaks_of(entity)
-    return f"Since {clock(own[0].kind.first_at)} it writes “{shorten(own[0].kind.example, 120)}”." if own else ""
+    if own:
+        return f"Since {clock(own[0].kind.first_at)} it writes “{shorten(own[0].kind.example, 120)}”."
+    return f"{entity} itself shows no departure; its callers do."
 
 
 def mechanisms(found: Triage, entity: str) -> list[Moved]:
@@ -195,5 +197,7 @@ def say(assessed: Assessment) -> str:
         cause = change_words(best.suspect.change, best.suspect.deploy, best.entity)
         return answer(f"{best.entity} fails {since}, after {cause}", f": {did}" if did else "", with_it)
     if best.circumstance:
-        return answer(best.circumstance.statement.rstrip("."), f" {since}", with_it)
-    return answer(f"{best.entity} fails first, {since}", "; what set it off is not in the sources", with_it)
+        return answer(f"Since {clock(found.onset)}: {best.circumstance.statement.rstrip('.')}", with_it)
+    told = mechanisms(found, best.entity)
+    how = f": {label(told[0])} is at {amount(told[0].track.name, told[0].departure.level)}" if told else ""
+    return answer(f"{best.entity} fails first, {since}{how}", "; what set it off is not in the sources", with_it)

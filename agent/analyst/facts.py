@@ -62,7 +62,11 @@ def numbered(facts: Sequence[Fact]) -> tuple[Claim, ...]:
 
 
 def distinct(facts: Iterable[Fact]) -> list[Fact]:
-    return list({fact.mark: fact for fact in reversed(list(facts))}.values())[::-1]
+    """Each claim once, where it comes first."""
+    kept: dict[tuple[str, str, str, str], Fact] = {}
+    for fact in facts:
+        kept.setdefault(fact.mark, fact)
+    return list(kept.values())
 
 
 def moved_fact(one: Moved, role: Role) -> Fact:
@@ -123,6 +127,12 @@ def absence_fact(row: Returned, onset: str) -> Fact:
     searched = int(row.figures.get("searched", 0))
     statement = f"Before {onset} no such line was written; {searched:,} lines were searched"
     return Fact(statement, "absence", "symptom", row.evidence, figure="total")
+
+
+def recent_fact(row: Returned) -> Fact:
+    total = row.figures["total"]
+    statement = f"{int(total):,} such lines were written in the last 10 minutes of what was read"
+    return Fact(statement, "number", "symptom", row.evidence, figure="total", value=float(total))
 
 
 def change_fact(suspect: Suspect) -> Fact:

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agent.analyst.explanation import Assessment, Explanation, mechanisms
-from agent.analyst.facts import Fact, absence_fact, change_fact, distinct, failure_fact, line_fact, moved_fact
+from agent.analyst.facts import (
+    Fact,
+    absence_fact,
+    change_fact,
+    distinct,
+    failure_fact,
+    line_fact,
+    moved_fact,
+    recent_fact,
+)
 from agent.analyst.moved import Moved
 from agent.analyst.questions import loudest
 from agent.analyst.rivals import rivals
@@ -54,6 +63,9 @@ def _spoken(assessed: Assessment, entity: str) -> list[Fact]:
     row = assessed.case.answer_to("not-before")
     if row is not None and row.evidence and row.figures.get("total") == 0:
         facts.append(absence_fact(row, clock(line.kind.first_at)))
+    still = assessed.case.answer_to("still")
+    if still is not None and still.evidence and still.figures.get("total", 0) > 0:
+        facts.append(recent_fact(still))
     more = [one for one in assessed.found.outbreaks_of(entity) if one is not line and one.is_own]
     return facts + [line_fact(one, "symptom") for one in more[:1]]
 
@@ -68,6 +80,8 @@ def _circumstantial(assessed: Assessment) -> list[Fact]:
         if one.service not in services:
             services.add(one.service)
             facts.append(line_fact(one, "mechanism"))
+    if circumstance.failures and (failed := failure_fact(circumstance.failures, circumstance.failures[0].service)):
+        facts.append(failed)
     if circumstance.record is not None:
         record = circumstance.record
         words = f"The status feed reports “{shorten(record.title, 120)}” since {clock(record.at)}"

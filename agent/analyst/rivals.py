@@ -43,9 +43,15 @@ def _changes(assessed: Assessment) -> list[Rival]:
     assert onset is not None  # noqa: S101
     convicted = assessed.best.suspect if assessed.best else None
     others = [one for one in assessed.suspects if one is not convicted and abs(_live(one) - onset) <= NEAR]
-    others.sort(key=lambda one: (-one.judged.score, abs(_live(one) - onset)))
-    deployed = [one for one in others if one.judged.score > 0 or one.deploy or one.change.kind == "flag"]
-    return [_change(one, assessed) for one in deployed[:MOST_CHANGES]]
+    others.sort(key=lambda one: (-_temptation(one, assessed), abs(_live(one) - onset)))
+    return [_change(one, assessed) for one in others[:MOST_CHANGES]]
+
+
+def _temptation(suspect: Suspect, assessed: Assessment) -> float:
+    """What a responder would look at first: near the cause's score, live, and at a service in trouble."""
+    is_live = suspect.deploy is not None or suspect.change.kind in ("deploy", "flag")
+    at = suspect.judged.candidate.service
+    return 2.0 * suspect.judged.convicts + is_live + (is_live and at in assessed.found.services) + suspect.judged.score
 
 
 def _live(suspect: Suspect) -> datetime:

@@ -90,7 +90,7 @@ def _moved_values(patch: Patch) -> list[Effect]:
         Effect(
             "bound removed",
             0.85,
-            f"{setting.name} ({setting.text}) is removed",
+            f"“{setting.line.strip()[:100]}” is removed",
             f"-{setting.line}",
             tuple(terms(setting.name)),
         )
@@ -203,7 +203,9 @@ def _unbounded_growth(patch: Patch) -> list[Effect]:
         return []
     line = keeps[0]
     about = ("memory", "leak", "heap", "unbound", *terms(line))
-    return [Effect("growth added", 0.55, f"“{line.strip()[:100]}” keeps what it is given", f"+{line}", about)]
+    return [
+        Effect("growth added", 0.55, f"“{line.strip()[:100]}” keeps entries that nothing removes", f"+{line}", about)
+    ]
 
 
 def _new_queries(patch: Patch) -> list[Effect]:
