@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -197,10 +198,15 @@ def _transcript(run: Run, story: Story) -> Transcript:
 def _offered(story: Story) -> list[ToolDescription]:
     kinds = {source.kind for source in story.sources if not source.problem}
     return [
-        ToolDescription(tool.name, tool.summary, tool.risk.value, tool.params.model_json_schema())
-        for tool in registry.all_tools().values()
-        if not tool.needs or kinds & set(tool.needs)
+        _description(tool.name) for tool in registry.all_tools().values() if not tool.needs or kinds & set(tool.needs)
     ]
+
+
+@cache
+def _description(tool: str) -> ToolDescription:
+    # Making the schemas anew would cost each model call about 20 ms.
+    found = registry.get(tool)
+    return ToolDescription(found.name, found.summary, found.risk.value, found.params.model_json_schema())
 
 
 def _answer(move: Move) -> dict[str, Any]:

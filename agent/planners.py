@@ -1,8 +1,9 @@
-"""Makes the planner that a run asks for, from settings. No planner lives here."""
+"""Makes the planner that a run asks for: ours from settings, others from entry points. No planner lives here."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import entry_points
 
 from django.conf import settings
 
@@ -21,6 +22,9 @@ def planner_for(name: str, model: str = "") -> Planner:
             return analyst
         case "claude":
             return _claude(model)
+    for installed in entry_points(group="opspilot.planners", name=name):
+        planner: Planner = installed.load()()
+        return planner
     raise Misconfigured(f"No planner is called {name!r}; there are analyst and claude.")
 
 
