@@ -10,11 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from agent.loop import Outfit, drive
 from agent.planner import BudgetLeft, Move, ToolDescription, ToolRequest, Transcript, Usage
@@ -24,7 +22,7 @@ from runs.audit import canonical
 from runs.models import Approval, Run, Step, ToolCall
 from runs.services.actors import Actor
 from runs.services.append import append
-from runs.services.approvals import decide_approval, expire_approvals
+from runs.services.approvals import decide_approval, expire_request
 from runs.services.errors import Refused
 from runs.services.leases import Lease
 from runs.services.runs import create_run
@@ -180,8 +178,7 @@ class People:
             raise Missing(f"There is no recorded request for {approval.tool} with these arguments.")
         votes = list(then.votes.select_related("user").order_by("id"))
         if not votes and then.state == "EXPIRED":
-            Approval.objects.filter(pk=approval.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
-            return bool(expire_approvals())
+            return expire_request(approval.pk)
         for vote in votes:
             try:
                 decide_approval(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -167,12 +167,17 @@ def _expire(run: Run, approval: Approval) -> None:
 
 def expire_approvals() -> int:
     """Close the requests whose time is over, and let their runs go on. Returns how many. Safe to repeat."""
-    overdue = Approval.objects.pending().filter(expires_at__lte=timezone.now()).values_list("pk", "run_id")
-    closed = 0
-    for approval_id, run_id in list(overdue[:200]):
-        with faults.at("approval.expire"), locked(run_id) as run:
-            approval = Approval.objects.select_related("call").get(pk=approval_id)
-            if approval.state == ApprovalState.PENDING and approval.is_expired(timezone.now()):
-                _expire(run, approval)
-                closed += 1
-    return closed
+    now = timezone.now()
+    overdue = Approval.objects.filter(state=ApprovalState.PENDING, expires_at__lte=now).values_list("pk", flat=True)
+    return sum(expire_request(approval_id, unless_after=now) for approval_id in list(overdue[:200]))
+
+
+def expire_request(approval_id: int, unless_after: datetime | None = None) -> bool:
+    """Close one open request as nobody's decision; False when it was decided or prolonged meanwhile."""
+    run_id = Approval.objects.values_list("run", flat=True).get(pk=approval_id)
+    with locked(run_id) as run:
+        approval = Approval.objects.select_related("call").get(pk=approval_id)
+        if approval.state != ApprovalState.PENDING or (unless_after and approval.expires_at > unless_after):
+            return False
+        _expire(run, approval)
+    return True
