@@ -1,4 +1,4 @@
-"""docs/adding-a-tool.md, followed literally: its code in a package of one's own, found by its entry point, asked once."""
+"""docs/adding-a-tool.md followed literally: its code in a package of one's own, found by its entry point, asked."""
 
 from __future__ import annotations
 
