@@ -17,7 +17,9 @@ def normal_record(run: Run, case: str) -> list[str]:
     calls = {call.pk: place for place, call in enumerate(ToolCall.objects.filter(run=run))}
     approvals = {approval.pk: place for place, approval in enumerate(Approval.objects.filter(run=run).order_by("id"))}
     lines = [_line(step, calls, approvals) for step in _once(run.steps.order_by("seq"))]
-    lines += [[call.tool, call.args, call.status, call.summary, call.effect] for call in ToolCall.objects.filter(run=run)]
+    lines += [
+        [call.tool, call.args, call.status, call.summary, call.effect] for call in ToolCall.objects.filter(run=run)
+    ]
     lines += [
         [row.kind, row.state, row.required, sorted(row.votes.values_list("user__username", "approve"))]
         for row in Approval.objects.filter(run=run).order_by("id")

@@ -1,4 +1,4 @@
-"""What a trust test's own processes need: their environment, a Redis, the outside world, the cast. No assertion here."""
+"""What the processes of a trust test need: their environment, the outside world, a source. No assertion here."""
 
 from __future__ import annotations
 

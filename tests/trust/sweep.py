@@ -1,4 +1,4 @@
-"""The crash sweep: each scenario is struck at each pass of each crash point, goes on in fresh processes, and is compared.
+"""The crash sweep: strikes each scenario at each pass of each crash point, goes on in fresh processes, and compares.
 
 `python -m tests.trust.sweep --scenarios S2 --modes KEAD` in the environment that `surroundings.environment` makes.
 Django is loaded once, each life is a fork. Prints a line for each schedule that went wrong and a summary as JSON.
@@ -214,7 +214,7 @@ def sweep(options: argparse.Namespace, folder: Path, outside: str) -> Summary:
             summary.schedules += 1
             if wrong := sweeper.try_out(schedule, reference):
                 summary.wrong.append(f"{schedule}: {'; '.join(wrong)}")
-                print(summary.wrong[-1], file=sys.stderr, flush=True)
+                sys.stderr.write(f"{summary.wrong[-1]}\n")
                 if options.mutant or len(summary.wrong) == MOST_SHOWN:
                     break
         if summary.wrong and options.mutant:
@@ -243,7 +243,7 @@ def main() -> None:
             time.sleep(0.02)
         stack.callback(tool_host().stop)
         summary = sweep(options, folder, outside)
-    print(json.dumps(asdict(summary)))
+    sys.stdout.write(f"{json.dumps(asdict(summary))}\n")
     sys.exit(bool(summary.wrong))
 
 

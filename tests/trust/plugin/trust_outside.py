@@ -46,15 +46,21 @@ class Requests(socketserver.StreamRequestHandler):
         return {"item": item}
 
     def _thought(self, case: str) -> dict[str, Any]:
-        self._rows("INSERT INTO request (kind, case_name, item, key, took_effect) VALUES ('thought', ?, '', '', 0)", case)
+        self._rows(
+            "INSERT INTO request (kind, case_name, item, key, took_effect) VALUES ('thought', ?, '', '', 0)", case
+        )
         return {}
 
     def _effects(self, case: str) -> dict[str, Any]:
-        rows = self._rows("SELECT item FROM request WHERE kind = 'order' AND case_name = ? AND took_effect ORDER BY item", case)
+        rows = self._rows(
+            "SELECT item FROM request WHERE kind = 'order' AND case_name = ? AND took_effect ORDER BY item", case
+        )
         return {"items": [item for (item,) in rows]}
 
     def _thoughts(self, case: str) -> dict[str, Any]:
-        return {"count": self._rows("SELECT count(*) FROM request WHERE kind = 'thought' AND case_name = ?", case)[0][0]}
+        return {
+            "count": self._rows("SELECT count(*) FROM request WHERE kind = 'thought' AND case_name = ?", case)[0][0]
+        }
 
     def _rows(self, sql: str, *values: Any) -> list[Any]:
         with self.server.database as database:  # type: ignore[attr-defined]

@@ -1,7 +1,8 @@
 """The planner of the trust tests: a pure function of the transcript, so that any process may go on with a run.
 
 The goal says what to play: `S2 /path/of/outside.sock 0.5 case-7`, the scenario, where the outside world is, how long
-to think, and what the outside world calls this run. Each call is told to the outside world first, so that one whose answer was lost is counted too.
+to think, and what the outside world calls this run. Each call is told to it first, so that one whose answer was lost is
+counted too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,18 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import trust_outside
-from agent.planner import BudgetLeft, Hypothesis, Move, Planned, Returned, ToolDescription, ToolRequest, Transcript, Usage
+
+from agent.planner import (
+    BudgetLeft,
+    Hypothesis,
+    Move,
+    Planned,
+    Returned,
+    ToolDescription,
+    ToolRequest,
+    Transcript,
+    Usage,
+)
 from tools.generate_report import Claim
 
 LAMPS = Claim(id="C1", statement="The lamps are open.", kind="quote", role="symptom", evidence="E1",

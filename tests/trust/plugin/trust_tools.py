@@ -6,6 +6,7 @@ import time
 from functools import partial
 
 import trust_outside
+
 from tools.base import Params, Risk, Status, Tool, ToolContext, ToolError, ToolResult
 
 
@@ -44,9 +45,5 @@ def order(context: ToolContext, params: Order, honours_keys: bool) -> ToolResult
 
 
 LOOK = Tool("look", "Look at something.", Look, Risk.READ, look)
-ORDER = Tool(
-    "order", "Order something outside.", Order, Risk.WRITE, partial(order, honours_keys=True), settle="by_key"
-)
-ORDER_BLIND = Tool(
-    "order_blind", "Order where no key is known.", Order, Risk.WRITE, partial(order, honours_keys=False)
-)
+ORDER = Tool("order", "Order something outside.", Order, Risk.WRITE, partial(order, honours_keys=True), settle="by_key")
+ORDER_BLIND = Tool("order_blind", "Order where no key is known.", Order, Risk.WRITE, partial(order, honours_keys=False))
