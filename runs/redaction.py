@@ -1,4 +1,4 @@
-"""Takes secrets out of text before it is stored, shown or sent: matched on shape, replaced by `«secret:rule»`.
+"""Takes secrets out of text before it is stored, shown or sent: matched on shape, replaced by `«redacted:rule»`.
 
 Rules follow gitleaks' most common shapes (MIT) plus our own for URLs, headers and assignments; all are RE2, so no input
 can make them slow.
@@ -53,9 +53,9 @@ def redact(text: str) -> str:
 
 def _replaced(match: Any, name: str, group: int) -> str:
     whole, start = str(match.group(0)), match.start(0)
-    if whole[match.start(group) - start :].startswith("«secret:"):
+    if whole[match.start(group) - start :].startswith("«redacted:"):
         return whole
-    return whole[: match.start(group) - start] + f"«secret:{name}»" + whole[match.end(group) - start :]
+    return whole[: match.start(group) - start] + f"«redacted:{name}»" + whole[match.end(group) - start :]
 
 
 def redact_json(value: Any) -> Any:
