@@ -68,7 +68,7 @@ def _folder_source(text: str) -> Source:
         spec = parse_spec(text)
     except ToolError as error:
         raise NothingToRead(str(error)) from None
-    return Source(name=spec.name, url=spec.url, env=spec.env)
+    return Source(name=spec.name, url=spec.url, env=spec.env, kind=spec.kind)
 
 
 def _configured(names: list[str]) -> list[Source]:
