@@ -105,7 +105,7 @@ def _named(text: str) -> Source:
 
 def _spelled(text: str) -> Source:
     spec = parse_spec(text)
-    return Source(name=spec.name, url=spec.url, env=spec.env)
+    return Source(name=spec.name, url=spec.url, env=spec.env, kind=spec.kind)
 
 
 def _look(sources: list[Source]) -> list[dict[str, Any]]:
