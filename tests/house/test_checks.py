@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import yaml
 from django.conf import settings
+
+from tests.processes import product_environment
 
 BIN = Path(sys.executable).parent
 PRODUCTION = {
@@ -23,7 +24,7 @@ PRODUCTION = {
 def _run(*command: str | Path, **extra: str) -> str:
     """What a checker says; fails with it unless the checker is content."""
     result = subprocess.run(
-        command, cwd=settings.BASE_DIR, env={**os.environ, **extra}, capture_output=True, text=True, check=False
+        command, cwd=settings.BASE_DIR, env=product_environment(**extra), capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stdout[-6_000:] + result.stderr[-6_000:]
     return result.stdout + result.stderr
