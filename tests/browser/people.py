@@ -1,4 +1,5 @@
-"""Who there is in the browser tests' stack: alice starts runs, bob and carol approve and enter the admin."""
+"""Who there is in the browser tests' stack: alice starts runs, bob and carol approve and enter the admin, admin owns all."""
 
 CAST = {"alice": "operator", "bob": "approver", "carol": "approver"}
+SUPERUSER = "admin"
 PASSWORD = "correct horse battery"

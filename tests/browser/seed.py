@@ -11,9 +11,10 @@ from django.contrib.auth.models import User  # noqa: E402  models exist once Dja
 from opspilot_site.database import prepare_database  # noqa: E402
 from runs.services.teams import add_member, default_team  # noqa: E402
 from runs.states import Role  # noqa: E402
-from tests.browser.people import CAST, PASSWORD  # noqa: E402
+from tests.browser.people import CAST, PASSWORD, SUPERUSER  # noqa: E402
 
 prepare_database(demo=False)
 for name, role in CAST.items():
     user = User.objects.create_user(name, f"{name}@example.org", PASSWORD, is_staff=role == "approver")
     add_member(default_team(), user, Role(role))
+User.objects.create_superuser(SUPERUSER, "admin@example.org", PASSWORD)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.people import PASSWORD
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import SLOW_MS, Visitor
 
 GOAL = "Investigate database timeouts in the last 5 hours and create a ticket if required"
 
@@ -40,6 +41,15 @@ def reach_approval(visitor: Visitor, goal: str = GOAL) -> int:
 def wait_until_asked(visitor: Visitor) -> None:
     expect(badge(visitor.page)).to_contain_text("Waiting for approval")
     expect(visitor.page.get_by_role("link", name="Review request")).to_be_visible()
+
+
+def reload_until_asked(visitor: Visitor) -> None:
+    """What an impatient person does without JavaScript."""
+    deadline = time.monotonic() + SLOW_MS / 1_000
+    while not visitor.page.get_by_role("link", name="Review request").count():
+        assert time.monotonic() < deadline, visitor.page.locator("#bar").text_content()
+        time.sleep(0.3)
+        visitor.page.reload()
 
 
 def wait_until_finished(visitor: Visitor) -> None:
@@ -88,3 +98,11 @@ def assert_nothing_lost(visitor: Visitor) -> None:
     assert live == seqs(visitor.page)
     assert chained == list(range(1, len(chained) + 1))
     assert live[-1] == len(chained)
+
+
+def cancel(visitor: Visitor, why: str = "") -> None:
+    """From the menu of the run's page that the visitor is on."""
+    visitor.page.locator(".bar__menu > summary").click()
+    visitor.page.get_by_label("Cancel it").fill(why)
+    visitor.page.get_by_role("button", name="Cancel the investigation").click()
+    expect(badge(visitor.page)).to_contain_text("Cancelled")

@@ -40,13 +40,13 @@ def test_the_whole_story_works_without_javascript(people: People) -> None:
     bob = people("bob", java_script_enabled=False)
     story.log_in(alice)
 
-    run = story.start_run(alice)  # its page loads itself anew every few seconds
-    story.wait_until_asked(alice)
+    run = story.start_run(alice)
+    story.reload_until_asked(alice)
     page = story.open_request(bob, run)
     page.get_by_role("button", name=re.compile("^Create the ticket")).click()
     expect(page.locator(".after")).to_contain_text("You approved")
 
-    story.wait_until_finished(alice)
+    story.wait_until_finished(alice)  # the page asks for itself anew every few seconds while the run goes on
     expect(alice.page.locator(".action--done")).to_contain_text("Ticket T-")
     alice.page.locator("#E1").get_by_role("group").first.locator("summary").click()
     alice.page.get_by_role("link", name="Open E1", exact=True).first.click()
