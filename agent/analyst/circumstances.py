@@ -63,7 +63,7 @@ def _certificate(case: Casefile, found: Triage) -> Circumstance | None:
         return None
     named = Counter(name for one in spoken for name in one.mentions)
     named.update(name for one in failed for name in case.services if name != one.service and names_in(one.error, name))
-    speakers = [one.service for one in (*spoken, *failed)]
+    speakers = [one.service for one in spoken] + [one.service for one in failed]
     entity = named.most_common(1)[0][0] if named else speakers[0]
     statement = f"The TLS certificate of {entity} has expired; its callers refuse the connection."
     return Circumstance(

@@ -14,7 +14,7 @@ from tools.analysis.templates import join
 
 NEW_AFTER_SHARE = 0.2  # lines first seen in the first fifth of the range may only be rare
 FEW_LINES = 3
-MISSED_LINES = 8.0  # so many were to be expected before; the chance of none is then below 1 in 2,000
+MISSED_LINES = 12.0  # so many were to be expected before; the chance of none is then 6 in a million, over many kinds
 OUTNUMBER = 3  # new lines against older ones that are alike
 
 
@@ -96,7 +96,8 @@ def _merged(template: str, members: Sequence[LineKind]) -> LineKind:
 def _matters(case: Casefile, kind: LineKind, since: datetime) -> bool:
     """Warnings or worse, from a search that reaches back to the quiet time."""
     row = next(row for row in case.results if row.evidence == kind.evidence)
-    reaches_back = "since" in row.query and moment(row.query["since"]) <= since
+    since_words = row.args.get("since", "")
+    reaches_back = not since_words or ("since" in row.query and moment(row.query["since"]) <= since)
     return reaches_back and kind.level in ("WARN", "ERROR", "FATAL")
 
 

@@ -85,7 +85,7 @@ def _quiet_start(values: Values) -> int:
     change = find_change_point(values)
     if change is None or change.p_value > 1e-4 or change.index >= quarter:
         return quarter
-    return max(change.index, MIN_POINTS // 2)
+    return max(change.index - 1 - change.index // 10, MIN_POINTS // 2)  # clear of the change itself
 
 
 def is_counter(values: Values) -> bool:

@@ -83,13 +83,15 @@ def settings(lines: tuple[str, ...]) -> dict[str, Setting]:
         for name, number, product_unit, unit in _PAIR.findall(_TYPED.sub(r"\1 = ", line)):
             suffix = (product_unit or unit or "").lower()
             amount = float(number.replace("_", "")) * _UNIT.get(suffix, 1)
-            text = (
-                f"{number} {product_unit}"
-                if product_unit
-                else f"{number}{unit if suffix in _UNIT or unit == '%' else ''}"
-            )
-            found.setdefault(name, Setting(name, text, amount, line))
+            found.setdefault(name, Setting(name, _as_said(number, product_unit, unit), amount, line))
     return found
+
+
+def _as_said(number: str, product_unit: str, unit: str) -> str:
+    """ "15 minutes" of `15 * time.Minute`, "15m" of `15m`, "15" where what follows is no unit."""
+    if product_unit:
+        return f"{number} {product_unit.lower().removesuffix('s')}s"
+    return f"{number}{unit}" if unit.lower() in _UNIT or unit == "%" else number
 
 
 def words_set(lines: tuple[str, ...]) -> dict[str, tuple[str, str]]:
