@@ -24,9 +24,10 @@ from runs import queue
 from runs.formats import duration, number, plural
 from runs.models import Membership, Run
 from runs.reconcile import stranded
-from runs.services.halt import is_halted
+from runs.services.halt import current_halt
 from runs.sources import configured_sources
 from runs.states import Role
+from runs.words import said_by
 from tools import registry
 
 LEAST_FREE = 200_000_000  # bytes: a database and its copy need room
@@ -157,10 +158,9 @@ def finding_of(state: dict[str, Any], now: datetime) -> Finding:
 
 def _record() -> Iterator[Finding]:
     yield _people()
-    if is_halted():
-        yield Finding(
-            "stop switch", Verdict.WARNING, "every run is stopped", "./opspilot halt --release lets them go on."
-        )
+    if halt := current_halt():
+        words = f"everything is stopped by {said_by(halt.by)}: {halt.reason}"
+        yield Finding("stop switch", Verdict.WARNING, words, "./opspilot halt --release lets runs go on.")
         return
     waiting = len(stranded())
     if waiting:

@@ -221,6 +221,7 @@ RQ_QUEUES = {
 RQ = {"JOB_CLASS": "runs.queue.DriveJob", "WORKER_CLASS": "runs.queue.RunWorker"}
 OPSPILOT_DRIVER = "agent.jobs.drive_run"  # what a job calls
 OPSPILOT_DRIVER_ALONE = "agent.jobs.drive_alone"  # the same, for a run that gets a process of its own
+OPSPILOT_WORKER_READY = "agent.jobs.make_ready"  # what a worker calls once, before it has threads
 OPSPILOT_TOOLBOX = "tools.registry"  # describe, validate, preview
 WORKERS = env.int("OPSPILOT_WORKERS", 2)  # worker processes that `up` starts
 WORKER_SLOTS = env.int("OPSPILOT_WORKER_SLOTS", 16)  # runs that one worker drives at a time, a thread each

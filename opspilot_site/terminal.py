@@ -12,9 +12,9 @@ from typing import Any
 from runs.display import reveal
 from runs.formats import clock, duration, money, plural, zone_name
 from runs.models import Approval, Run, Step
-from runs.states import CallStatus, Outcome, StepKind
-from runs.timeline import args_in_words, said_by
-from runs.words import OUTCOMES, Badge, badge_of
+from runs.states import ApprovalKind, CallStatus, Outcome, StepKind
+from runs.timeline import args_in_words
+from runs.words import ANSWERS, OUTCOMES, QUESTION, Badge, badge_of, said_by
 
 TEXT_COLUMN = 26
 NARROWEST = 60
@@ -132,7 +132,8 @@ class Stream:
     def _request(self, at: datetime, number: int) -> list[str]:
         approval = self._approval(number)
         preview = approval.preview
-        lines = self._line(at, "✋", "approval", request_in_words(approval), "amber")
+        glyph, word = (QUESTION.glyph, "happened?") if approval.is_question else ("✋", "approval")
+        lines = self._line(at, glyph, word, request_in_words(approval), "amber")
         for label, text in (
             ("what", preview.get("sentence", "")),
             ("where", preview.get("destination", "")),
@@ -144,6 +145,8 @@ class Stream:
     def _vote(self, step: Step, payload: dict[str, Any]) -> list[str]:
         self._is_gathering = False
         reason = f": {payload['reason']}" if payload.get("reason") else ""
+        if payload.get("kind") == ApprovalKind.SETTLE and step.name in ANSWERS:
+            return self._line(step.at, "✔", "answered", f"by {said_by(step.actor)}: {ANSWERS[step.name]}{reason}", "blue")
         match step.name:
             case "approve":
                 return self._line(step.at, "✔", "approved", f"by {said_by(step.actor)}{reason}", "green")
@@ -233,9 +236,9 @@ def hypotheses_in_words(hypotheses: Iterable[dict[str, Any]]) -> str:
 
 def request_in_words(approval: Approval) -> str:
     """`create_ticket needs 1 vote, not alice's · expires 04:12`"""
-    if approval.kind == "settle":
-        need = "needs an answer: did it happen?"
-    elif approval.owner_may:
+    if approval.is_question:
+        return f"{approval.tool} was sent and its answer was lost: did it happen?"
+    if approval.owner_may:
         need = "needs its owner's confirmation"
     else:
         need = f"needs {plural(approval.required, 'vote')}, not {said_by(approval.requested_by)}'s"
