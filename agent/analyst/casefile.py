@@ -105,6 +105,12 @@ class Casefile:
         ]
         return min(starts, default=self.as_of)
 
+    @property
+    def ended(self) -> datetime:
+        """The newest moment that any row tells of; it may lie well before as-of."""
+        ends = [track.at(len(track.times) - 1) for track in self.tracks if track.times]
+        return max([*ends, *(kind.last_at for kind in self.lines)], default=self.as_of)
+
     def of_tool(self, tool: str) -> list[Returned]:
         return [row for row in self.results if row.tool == tool]
 

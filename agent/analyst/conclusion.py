@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from agent.analyst.explanation import Assessment, Explanation, mechanisms, say
@@ -17,6 +18,7 @@ from agent.analyst.wording import amount, clock, iso, label, normal_words
 from tools.generate_report import Report, RootCause, Ruled, Scope, Severity, Suspect
 
 MAX_SUSPECTS = 5
+STALE = timedelta(minutes=15)
 
 
 def conclude(assessed: Assessment) -> dict[str, Any]:
@@ -141,17 +143,18 @@ def _why_suspect(assessed: Assessment, service: str) -> str:
 
 
 def _scope(assessed: Assessment) -> Scope:
-    """The latest value of what users feel, beside the normal one."""
+    """The latest value of what users feel, beside the normal one. Old rows cannot say whether it goes on."""
+    is_fresh = assessed.case.as_of - assessed.case.ended <= STALE
     felt = sorted(assessed.found.moved, key=lambda one: (one.kind not in ("error", "latency"), -one.strength))
+    goes_on = any(one.departure.ongoing for one in felt[:3]) or _is_still_written(assessed)
     if not felt:
-        return Scope(ongoing=_is_still_written(assessed))
+        return Scope(ongoing=goes_on if is_fresh else None)
     one = felt[0]
-    last = float(one.track.values[-1])
-    latest = f"{label(one)} {amount(one.track.name, last)} at {clock(one.track.at(len(one.track.values) - 1))}"
+    last = amount(one.track.name, float(one.track.values[-1]))
     return Scope(
-        ongoing=any(moved.departure.ongoing for moved in felt[:3]) or _is_still_written(assessed),
-        latest=latest,
-        normal=normal_words(one.track.name, one.departure.normal),
+        ongoing=goes_on if is_fresh else None,
+        latest=f"{label(one)} {last} at {clock(one.track.at(len(one.track.values) - 1))}",
+        normal=normal_words(one.track.name, one.departure.normal).removeprefix("normal "),
     )
 
 

@@ -37,7 +37,7 @@ class Outbreak:
 
 def find_outbreaks(case: Casefile) -> list[Outbreak]:
     """Kinds of lines first seen so late that chance does not explain why they were missing before."""
-    began, end = case.began, case.as_of
+    began, end = case.began, case.ended
     threshold = began + NEW_AFTER_SHARE * (end - began)
     usable = _earliest(kind for kind in case.lines if _matters(case, kind, threshold))
     late = [(text, _new_of(kinds, threshold, began, end)) for text, kinds in _alike(usable)]
