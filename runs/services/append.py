@@ -95,38 +95,57 @@ def _write(
     expected = {"id": run.pk, "state": before, "n_steps": run.n_steps, "head_mac": run.head_mac}
     if epoch is not None:
         expected["lease_epoch"] = epoch
-    with faults.at("append.write"), transaction.atomic():
-        _update_run(run, expected, {"n_steps": step.seq, "head_mac": step.mac, **{c: getattr(run, c) for c in columns}})
-        _insert_step(step)
+    values = {"n_steps": step.seq, "head_mac": step.mac, **{name: getattr(run, name) for name in columns}}
+    with faults.at("append.write"):
+        if not _store(step, expected, values):
+            raise Overtaken(f"run {run.pk} moved on from step {run.n_steps}")
         transaction.on_commit(lambda: live.publish(step.run_id, step.seq))
     run.n_steps, run.head_mac = step.seq, step.mac
     return step
 
 
-def _update_run(run: Run, expected: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+def _store(step: Step, expected: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """The guarded UPDATE and the INSERT, both or neither. False when the row was not as expected."""
+    update, update_values = _update(expected, values)
+    insert, insert_values = _insert(step)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # One statement, so one round trip, and atomic by itself outside of a transaction.
+            both = f"WITH moved AS ({update} RETURNING 1) {insert} SELECT {_marks()} FROM moved"  # noqa: S608
+            cursor.execute(both, [*update_values, *insert_values])
+            return cursor.rowcount == 1
+        with transaction.atomic():
+            cursor.execute(update, update_values)
+            if cursor.rowcount == 1:
+                cursor.execute(f"{insert} VALUES ({_marks()})", insert_values)
+                return True
+    return False
+
+
+def _update(expected: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, list[Any]]:
     sets = ", ".join(f"{_column(name)} = %s" for name in values)
     where = " AND ".join(f"{_column(name)} = %s" for name in expected)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE runs_run SET {sets} WHERE {where}",  # noqa: S608  names are our own columns
-            [_prepared(name, value) for name, value in [*values.items(), *expected.items()]],
-        )
-        if cursor.rowcount != 1:
-            raise Overtaken(f"run {run.pk} moved on from step {run.n_steps}")
+    prepared = [_prepared(name, value) for name, value in [*values.items(), *expected.items()]]
+    return f"UPDATE runs_run SET {sets} WHERE {where}", prepared  # noqa: S608  names are our own columns
 
 
-_STEP_COLUMNS = (
-    "run_id", "seq", "kind", "name", "before", "after", "actor", "epoch", "at", "body", "payload_sha256", "key_id",
-    "mac",
-)  # fmt: skip
+# Names and PostgreSQL's types: a SELECT, unlike VALUES, does not take them from the table.
+_STEP_COLUMNS = {
+    "run_id": "bigint", "seq": "integer", "kind": "text", "name": "text", "before": "text", "after": "text",
+    "actor": "text", "epoch": "integer", "at": "timestamptz", "body": "text", "payload_sha256": "text",
+    "key_id": "text", "mac": "text",
+}  # fmt: skip
 
 
-def _insert_step(step: Step) -> None:
+def _insert(step: Step) -> tuple[str, list[Any]]:
     names = ", ".join(connection.ops.quote_name(name) for name in _STEP_COLUMNS)
-    marks = ", ".join(["%s"] * len(_STEP_COLUMNS))
-    values = [_adapted(getattr(step, name)) for name in _STEP_COLUMNS]
-    with connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO runs_step ({names}) VALUES ({marks})", values)  # noqa: S608
+    return f"INSERT INTO runs_step ({names})", [_adapted(getattr(step, name)) for name in _STEP_COLUMNS]
+
+
+def _marks() -> str:
+    if connection.vendor == "postgresql":
+        return ", ".join(f"%s::{kind}" for kind in _STEP_COLUMNS.values())
+    return ", ".join(["%s"] * len(_STEP_COLUMNS))
 
 
 def _column(name: str) -> str:
