@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
+from runs.display import reveal
 from runs.formats import clock, moment, number, plural
 
 WIDTH, HEIGHT = 1000, 100  # the viewBox of a lane; the page stretches it
@@ -83,7 +84,7 @@ class Picture:
     def as_json(self) -> dict[str, Any]:
         """What the page's script draws from."""
         lanes = [
-            {"title": lane.title, "kind": lane.kind, "unit": lane.unit, "labels": lane.labels,
+            {"title": lane.title, "kind": lane.kind, "unit": lane.unit, "labels": [reveal(label) for label in lane.labels],
              "x": [at for at, _ in lane.points], "y": [value for _, value in lane.points]}
             for lane in self.lanes
         ]  # fmt: skip

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from runs import queue
 from runs.models import Run
+from runs.models.approval import open_requests_of_runs
 from runs.states import ACTIVE, TERMINAL, WAITING
 
 PAGE_SIZE = 50
@@ -39,9 +40,9 @@ class Filters:
         tab, before = asked.get("tab", ""), asked.get("before", "")
         return cls(
             tab=tab if tab in TABS else default_tab,
-            query=asked.get("q", "").strip()[:200],
-            service=asked.get("service", "").strip()[:200],
-            starter=asked.get("starter", "").strip()[:150],
+            query=_typed(asked, "q", 200),
+            service=_typed(asked, "service", 200),
+            starter=_typed(asked, "starter", 150),
             before=int(before) if before.isdecimal() and len(before) < 18 else 0,
         )
 
@@ -66,6 +67,11 @@ class Filters:
         return runs
 
 
+def _typed(asked: QueryDict, name: str, limit: int) -> str:
+    # PostgreSQL refuses NUL in a parameter.
+    return asked.get(name, "").replace("\x00", "").strip()[:limit]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     runs: list[Run]
@@ -73,9 +79,9 @@ class Page:
 
 
 def page_of(user: User, filters: Filters) -> Page:
-    """One page of rows, newest first: one query, whatever lies before it."""
+    """One page of rows, newest first: one query and one for their requests, whatever lies before it."""
     runs = filters.apply(Run.objects.visible_to(user)).select_related("starter", "team").order_by("-id")
-    runs = runs.defer("report", "hypotheses", "alert", "sources", "budget")
+    runs = runs.defer("report", "hypotheses", "alert", "sources", "budget").prefetch_related(open_requests_of_runs())
     if filters.before:
         runs = runs.filter(id__lt=filters.before)
     rows = list(runs[: PAGE_SIZE + 1])

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django.template.loader import render_to_string
 
 from runs.live import Notice, Subscriber
@@ -27,8 +27,8 @@ BATCH = 200  # steps read at once
 LOOK_S = 15.0  # a look at the database for notices that were lost
 LOOK_ALONE_S = 3.0  # the same while Redis does not answer
 log = logging.getLogger(__name__)
-# Two threads with connections of their own, so that a page being rendered does not hold the live path up.
-_readers = ThreadPoolExecutor(2, thread_name_prefix="watching")
+# A thread with a connection of its own, so that a page being rendered does not hold the live path up.
+_reader = ThreadPoolExecutor(1, thread_name_prefix="watching")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,7 @@ class Hub:
             for task in self._tasks:
                 task.cancel()
             self._tasks = []
+            _reader.submit(connections.close_all)  # an idle process keeps no connection open
 
     async def _hear(self) -> None:
         async for notice in self._subscriber.listen():
@@ -150,12 +151,12 @@ def hub() -> Hub:
 
 async def read_ready(run_id: int, after: int) -> list[Ready]:
     """The next Steps after `after`, at most BATCH, by the page's own partial. Three queries."""
-    read = database_sync_to_async(render_ready, thread_sensitive=False, executor=_readers)
+    read = database_sync_to_async(render_ready, thread_sensitive=False, executor=_reader)
     return await read(run_id, after)  # type: ignore[no-any-return]
 
 
 async def _read_heads(run_ids: list[int]) -> list[Notice]:
-    read = database_sync_to_async(_heads, thread_sensitive=False, executor=_readers)
+    read = database_sync_to_async(_heads, thread_sensitive=False, executor=_reader)
     return await read(run_ids)  # type: ignore[no-any-return]
 
 

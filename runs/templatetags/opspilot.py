@@ -14,13 +14,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from runs import formats
+from runs.display import reveal
 from runs.models import Approval, Run
 from runs.picture import Lane, Picture
 from runs.run_list import Filters
 from runs.states import ApprovalState
 from runs.templatetags.inert import revealed
-from runs.timeline import said_by
-from runs.words import Badge, badge_of
+from runs.words import Badge, badge_of, said_by
 
 register = template.Library()
 
@@ -48,9 +48,10 @@ def logo() -> SafeString:
     return format_html('<img src="{}" width="24" height="24" alt="">', static("icons/favicon.svg"))
 
 
-@register.inclusion_tag("runs/_badge.html")
-def badge(run: Run) -> dict[str, Any]:
-    return {"badge": badge_of(run, timezone.now())}
+@register.inclusion_tag("runs/_badge.html", takes_context=True)
+def badge(context: dict[str, Any], run: Run) -> dict[str, Any]:
+    halt = context.get("halt")
+    return {"badge": badge_of(run, timezone.now(), halt.by if halt else "")}
 
 
 @register.inclusion_tag("runs/_badge.html")
@@ -176,3 +177,9 @@ def cut_underscores(name: str) -> str:
 def commas(names: Iterable[str] | None) -> str:
     """Names in one line, not yet escaped: pass it on to `revealed`."""
     return ", ".join(names or ())
+
+
+@register.filter
+def spelled(text: object) -> str:
+    """Text from outside for an attribute or a title: hidden characters spelled out, escaped where it is used."""
+    return reveal(str(text))

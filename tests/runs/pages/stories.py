@@ -45,7 +45,7 @@ def begin(starter: User, team: Team, goal: str = GOAL, as_of: datetime | None = 
     as_of = as_of or datetime.now(UTC).replace(microsecond=0)
     run = create_run(
         goal=goal, team=team, actor=Actor.person(starter), origin="web", sources=SOURCES, as_of=as_of, leased_to="test"
-    ).run  # fmt: skip
+    ).run
     story = Story(run, Lease(run.pk, 1, "test"))
     drive.begin(run, story.lease, [{"name": "shop", "kind": "folder", "services": ["orders-api", "checkout"]}], {})
     return story
@@ -77,14 +77,18 @@ def ask(story: Story) -> None:
     """Second cycle: the ticket needs a vote, so the run parks."""
     _think(story, "The pool is exhausted; a ticket is wanted.")
     ticket = {
-        "title": "orders-api: database pool exhausted", "body": f"Since 02:14.\n\n> {LINE}", "service": "orders-api",
+        "title": "orders-api: database pool exhausted",
+        "body": f"Since 02:14.\n\n> {LINE}",
+        "service": "orders-api",
         "severity": "SEV2",
-    }  # fmt: skip
+    }
     calls = _choose(
-        story, "The goal asks for a ticket.", [("create_ticket", ticket, VOTES, "write")],
+        story,
+        "The goal asks for a ticket.",
+        [("create_ticket", ticket, VOTES, "write")],
         answer="orders-api runs out of database connections since its pool was cut from 40 to 10.",
         hypotheses=hypotheses("supported"),
-    )  # fmt: skip
+    )
     partial = report(story) | {"partial": True, "outcome": "LIKELY"}
     drive.ask_approval(story.run, story.lease, [calls[0]], "The goal asks for a ticket.", partial)
 
@@ -105,9 +109,13 @@ def _think(story: Story, words: str) -> None:
 
 
 def _choose(
-    story: Story, rationale: str, requests: list[tuple[str, dict[str, Any], Ruling, str]], *, answer: str,
+    story: Story,
+    rationale: str,
+    requests: list[tuple[str, dict[str, Any], Ruling, str]],
+    *,
+    answer: str,
     hypotheses: list[dict[str, Any]],
-) -> list[ToolCall]:  # fmt: skip
+) -> list[ToolCall]:
     calls = [
         drive.PlannedCall(f"r{index}", tool, args, risk, ruling)
         for index, (tool, args, ruling, risk) in enumerate(requests)
@@ -124,21 +132,47 @@ def _query(story: Story, **asked: Any) -> dict[str, Any]:
 def _logs(story: Story) -> drive.CallResult:
     per_minute = [[story.at(minute), 30 + minute * 7 % 11] for minute in range(58)]
     matches = [
-        {"at": story.at(57 - n), "service": "orders-api", "level": "ERROR", "message": f"pool-1 - {LINE}",
-         "where": f"orders.log:{4100 - n}", "fields": {}}
+        {
+            "at": story.at(57 - n),
+            "service": "orders-api",
+            "level": "ERROR",
+            "message": f"pool-1 - {LINE}",
+            "where": f"orders.log:{4100 - n}",
+            "fields": {},
+        }
         for n in range(12)
-    ]  # fmt: skip
+    ]
     total = sum(count for _, count in per_minute)
-    template = {"template": "pool-<n> - Connection is not available, request timed out after <n>ms", "count": total,
-                "first_at": story.at(0), "last_at": story.at(57), "service": "orders-api", "example": f"pool-1 - {LINE}"}  # fmt: skip
+    template = {
+        "template": "pool-<n> - Connection is not available, request timed out after <n>ms",
+        "count": total,
+        "first_at": story.at(0),
+        "last_at": story.at(57),
+        "service": "orders-api",
+        "example": f"pool-1 - {LINE}",
+    }
     return drive.CallResult(
-        status=CallStatus.SUCCESS, summary=f"{total:,} lines match since {story.at(0)[11:16]}; before: 0",
-        data={"total": total, "searched": 48_210, "per_minute": per_minute, "bucket_s": 60,
-              "services": {"orders-api": total}, "levels": {"ERROR": total}, "templates": [template],
-              "matches": matches, "first_at": story.at(0), "last_at": story.at(57)},
-        figures={"total": float(total), "searched": 48_210.0}, query=_query(story, pattern="timed out", level="ERROR"),
-        source="shop:logs", freshness=story.run.as_of - timedelta(seconds=8), skipped=3, duration_ms=41,
-    )  # fmt: skip
+        status=CallStatus.SUCCESS,
+        summary=f"{total:,} lines match since {story.at(0)[11:16]}; before: 0",
+        data={
+            "total": total,
+            "searched": 48_210,
+            "per_minute": per_minute,
+            "bucket_s": 60,
+            "services": {"orders-api": total},
+            "levels": {"ERROR": total},
+            "templates": [template],
+            "matches": matches,
+            "first_at": story.at(0),
+            "last_at": story.at(57),
+        },
+        figures={"total": float(total), "searched": 48_210.0},
+        query=_query(story, pattern="timed out", level="ERROR"),
+        source="shop:logs",
+        freshness=story.run.as_of - timedelta(seconds=8),
+        skipped=3,
+        duration_ms=41,
+    )
 
 
 def _series(story: Story, name: str, unit: str, before: float, after: float) -> dict[str, Any]:
@@ -146,10 +180,22 @@ def _series(story: Story, name: str, unit: str, before: float, after: float) -> 
     points = [[story.at(minute), value] for minute, value in zip(range(-180, 58), values, strict=True)]
     ordered = sorted(values)
     return {
-        "id": f"orders-api {name}", "name": name, "service": "orders-api", "labels": {}, "unit": unit, "points": points,
-        "stats": {"min": ordered[0], "max": ordered[-1], "mean": sum(values) / len(values),
-                  "median": ordered[len(values) // 2], "first": values[0], "last": values[-1], "count": len(values)},
-    }  # fmt: skip
+        "id": f"orders-api {name}",
+        "name": name,
+        "service": "orders-api",
+        "labels": {},
+        "unit": unit,
+        "points": points,
+        "stats": {
+            "min": ordered[0],
+            "max": ordered[-1],
+            "mean": sum(values) / len(values),
+            "median": ordered[len(values) // 2],
+            "first": values[0],
+            "last": values[-1],
+            "count": len(values),
+        },
+    }
 
 
 def _metrics(story: Story) -> drive.CallResult:
@@ -159,96 +205,222 @@ def _metrics(story: Story) -> drive.CallResult:
         _series(story, "p99", "s", 0.18, 5.02),
     ]
     return drive.CallResult(
-        status=CallStatus.SUCCESS, summary="active 10 of 10; pending 0 → 87", data={"series": series, "step_s": 60},
-        figures={"orders-api db_pool_pending max": 89.0}, query=_query(story, name="db_pool_*", service="orders-api"),
-        source="shop:metrics", freshness=story.run.as_of - timedelta(seconds=20), duration_ms=12,
-    )  # fmt: skip
+        status=CallStatus.SUCCESS,
+        summary="active 10 of 10; pending 0 → 87",
+        data={"series": series, "step_s": 60},
+        figures={"orders-api db_pool_pending max": 89.0},
+        query=_query(story, name="db_pool_*", service="orders-api"),
+        source="shop:metrics",
+        freshness=story.run.as_of - timedelta(seconds=20),
+        duration_ms=12,
+    )
 
 
 def _changes(story: Story) -> drive.CallResult:
     deploy = {
-        "id": "deploy:orders-api:4.18.0", "kind": "deploy", "at": story.at(-3), "service": "orders-api",
-        "title": "orders-api 4.18.0", "author": "dana", "version": "4.18.0", "commit": "8c1f0aa", "files": ["app.yaml"],
-        "diff": "-DB_POOL_MAX: 40\n+DB_POOL_MAX: 10", "text": "orders-api 4.18.0 released by dana",
-    }  # fmt: skip
-    other = deploy | {"id": "deploy:search-api:2.9.1", "at": story.at(-9), "service": "search-api", "version": "2.9.1",
-                      "title": "search-api 2.9.1", "diff": "", "files": [], "text": "search-api 2.9.1 released"}  # fmt: skip
+        "id": "deploy:orders-api:4.18.0",
+        "kind": "deploy",
+        "at": story.at(-3),
+        "service": "orders-api",
+        "title": "orders-api 4.18.0",
+        "author": "dana",
+        "version": "4.18.0",
+        "commit": "8c1f0aa",
+        "files": ["app.yaml"],
+        "diff": "-DB_POOL_MAX: 40\n+DB_POOL_MAX: 10",
+        "text": "orders-api 4.18.0 released by dana",
+    }
+    other = deploy | {
+        "id": "deploy:search-api:2.9.1",
+        "at": story.at(-9),
+        "service": "search-api",
+        "version": "2.9.1",
+        "title": "search-api 2.9.1",
+        "diff": "",
+        "files": [],
+        "text": "search-api 2.9.1 released",
+    }
     return drive.CallResult(
-        status=CallStatus.SUCCESS, summary="2 changes: search-api 2.9.1, orders-api 4.18.0",
-        data={"changes": [other, deploy]}, figures={"total": 2.0, "deploys": 2.0}, query=_query(story),
-        source="shop:changes", freshness=story.onset, duration_ms=4,
-    )  # fmt: skip
+        status=CallStatus.SUCCESS,
+        summary="2 changes: search-api 2.9.1, orders-api 4.18.0",
+        data={"changes": [other, deploy]},
+        figures={"total": 2.0, "deploys": 2.0},
+        query=_query(story),
+        source="shop:changes",
+        freshness=story.onset,
+        duration_ms=4,
+    )
 
 
 def _no_traces(story: Story) -> drive.CallResult:
     return drive.CallResult(
-        status=CallStatus.NO_DATA, summary="0 of 2,140 traces hold a call from search-api to orders-api",
+        status=CallStatus.NO_DATA,
+        summary="0 of 2,140 traces hold a call from search-api to orders-api",
         data={"traces": 0, "spans": 0, "services": [], "edges": [], "errors": [], "slowest": [], "per_minute": []},
-        figures={"traces": 0.0}, query=_query(story, caller="search-api", callee="orders-api"), source="shop:traces",
-        freshness=story.run.as_of, duration_ms=9,
-    )  # fmt: skip
+        figures={"traces": 0.0},
+        query=_query(story, caller="search-api", callee="orders-api"),
+        source="shop:traces",
+        freshness=story.run.as_of,
+        duration_ms=9,
+    )
 
 
 def claims(story: Story) -> list[dict[str, Any]]:
     common = {"role": "symptom", "quote": "", "figure": "", "value": None, "unit": "", "at": "", "based_on": []}
     return [
-        common | {"id": "C1", "statement": "Requests wait for a connection", "kind": "number", "evidence": "E2",
-                  "figure": "orders-api db_pool_pending", "value": 87, "unit": "requests", "at": story.at(1),
-                  "verdict": "number_matches", "detail": ""},
-        common | {"id": "C2", "statement": "Requests time out waiting for one", "kind": "quote", "evidence": "E1",
-                  "quote": LINE, "verdict": "quote_found", "detail": ""},
-        common | {"id": "C3", "statement": "The limit was lowered three minutes before", "kind": "quote", "role": "change",
-                  "evidence": "E3", "quote": "+DB_POOL_MAX: 10", "verdict": "quote_found", "detail": ""},
-        common | {"id": "C4", "statement": "search-api does not call it", "kind": "absence", "role": "against",
-                  "evidence": "E4", "verdict": "nothing_found", "detail": ""},
-        common | {"id": "C5", "statement": "The lowered limit causes the time-outs", "kind": "inference",
-                  "role": "mechanism", "evidence": "", "based_on": ["C1", "C2", "C3"], "verdict": "inference", "detail": ""},
-    ]  # fmt: skip
+        common
+        | {
+            "id": "C1",
+            "statement": "Requests wait for a connection",
+            "kind": "number",
+            "evidence": "E2",
+            "figure": "orders-api db_pool_pending",
+            "value": 87,
+            "unit": "requests",
+            "at": story.at(1),
+            "verdict": "number_matches",
+            "detail": "",
+        },
+        common
+        | {
+            "id": "C2",
+            "statement": "Requests time out waiting for one",
+            "kind": "quote",
+            "evidence": "E1",
+            "quote": LINE,
+            "verdict": "quote_found",
+            "detail": "",
+        },
+        common
+        | {
+            "id": "C3",
+            "statement": "The limit was lowered three minutes before",
+            "kind": "quote",
+            "role": "change",
+            "evidence": "E3",
+            "quote": "+DB_POOL_MAX: 10",
+            "verdict": "quote_found",
+            "detail": "",
+        },
+        common
+        | {
+            "id": "C4",
+            "statement": "search-api does not call it",
+            "kind": "absence",
+            "role": "against",
+            "evidence": "E4",
+            "verdict": "nothing_found",
+            "detail": "",
+        },
+        common
+        | {
+            "id": "C5",
+            "statement": "The lowered limit causes the time-outs",
+            "kind": "inference",
+            "role": "mechanism",
+            "evidence": "",
+            "based_on": ["C1", "C2", "C3"],
+            "verdict": "inference",
+            "detail": "",
+        },
+    ]
 
 
 def hypotheses(status: str) -> list[dict[str, Any]]:
     common = {"role": "symptom", "quote": "", "figure": "", "value": None, "unit": "", "at": "", "based_on": []}
-    fact = common | {"id": "C2", "statement": "Requests time out waiting for one", "kind": "quote", "evidence": "E1",
-                     "quote": LINE, "verdict": "quote_found", "detail": ""}  # fmt: skip
-    against = common | {"id": "C4", "statement": "search-api does not call it", "kind": "absence", "role": "against",
-                        "evidence": "E4", "verdict": "nothing_found", "detail": ""}  # fmt: skip
+    fact = common | {
+        "id": "C2",
+        "statement": "Requests time out waiting for one",
+        "kind": "quote",
+        "evidence": "E1",
+        "quote": LINE,
+        "verdict": "quote_found",
+        "detail": "",
+    }
+    against = common | {
+        "id": "C4",
+        "statement": "search-api does not call it",
+        "kind": "absence",
+        "role": "against",
+        "evidence": "E4",
+        "verdict": "nothing_found",
+        "detail": "",
+    }
     return [
-        {"id": "H1", "statement": "The connection pool of orders-api is exhausted", "status": status,
-         "why": "all 10 connections in use since 02:14", "facts": [fact]},
+        {
+            "id": "H1",
+            "statement": "The connection pool of orders-api is exhausted",
+            "status": status,
+            "why": "all 10 connections in use since 02:14",
+            "facts": [fact],
+        },
         {"id": "H2", "statement": "The database itself is slow", "status": "open", "why": "", "facts": []},
-        {"id": "H3", "statement": "search-api 2.9.1 floods orders-api", "status": "open" if status == "open" else "refuted",
-         "why": "no trace holds such a call", "facts": [against]},
-    ]  # fmt: skip
+        {
+            "id": "H3",
+            "statement": "search-api 2.9.1 floods orders-api",
+            "status": "open" if status == "open" else "refuted",
+            "why": "no trace holds such a call",
+            "facts": [against],
+        },
+    ]
 
 
 def report(story: Story) -> dict[str, Any]:
     return {
-        "verdict": "cause", "outcome": "LIKELY", "severity": "SEV2", "partial": False, "stopped_by": "",
+        "verdict": "cause",
+        "outcome": "LIKELY",
+        "severity": "SEV2",
+        "partial": False,
+        "stopped_by": "",
         "summary": "orders-api ran out of database connections after release 4.18.0 cut its pool from 40 to 10.",
-        "root_cause": {"entity": "orders-api", "kind": "configuration", "change_id": "deploy:orders-api:4.18.0",
-                       "mechanism": "Release 4.18.0 cut the connection pool from 40 to 10. Since then all 10 are in use, "
-                                    "requests wait 5 s for one and fail. The database itself is healthy."},
+        "root_cause": {
+            "entity": "orders-api",
+            "kind": "configuration",
+            "change_id": "deploy:orders-api:4.18.0",
+            "mechanism": "Release 4.18.0 cut the connection pool from 40 to 10. Since then all 10 are in use, "
+            "requests wait 5 s for one and fail. The database itself is healthy.",
+        },
         "suspects": [{"entity": "orders-api", "score": 0.9, "evidence": ["E1", "E2", "E3"], "why": "leads"}],
         "onset": story.at(0),
         "still_happening": {"ongoing": True, "latest": "p99 5.02 s", "normal": "0.18 s"},
-        "first_failing": "orders-api", "affected": ["orders-api", "checkout", "mobile-gateway"], "remediation": "rollback",
+        "first_failing": "orders-api",
+        "affected": ["orders-api", "checkout", "mobile-gateway"],
+        "remediation": "rollback",
         "timeline": [
             {"at": story.at(-9), "text": "search-api 2.9.1 released (not related, see R1)", "evidence": ["E3"]},
             {"at": story.at(-3), "text": "orders-api 4.18.0 released", "evidence": ["E3"]},
             {"at": story.at(0), "text": "pool full, first timeout", "evidence": ["E1", "E2"]},
         ],
         "claims": claims(story),
-        "did_not_hold": [claims(story)[1] | {"id": "C6", "statement": "The disk of the database is full",
-                         "quote": "No space left on device", "verdict": "not_in_evidence", "detail": "E1 holds no such text"}],
+        "did_not_hold": [
+            claims(story)[1]
+            | {
+                "id": "C6",
+                "statement": "The disk of the database is full",
+                "quote": "No space left on device",
+                "verdict": "not_in_evidence",
+                "detail": "E1 holds no such text",
+            }
+        ],
         "ruled_out": [{"statement": "search-api 2.9.1", "why": "no trace holds a call from it", "evidence": ["E4"]}],
-        "not_checked": [{"what": "Connection leaks", "why": "no source holds heap or thread data",
-                         "would_decide": "db_pool_acquired_total per caller"}],
+        "not_checked": [
+            {
+                "what": "Connection leaks",
+                "why": "no source holds heap or thread data",
+                "would_decide": "db_pool_acquired_total per caller",
+            }
+        ],
         "actions": [
-            {"text": "Roll back orders-api to 4.17.2", "undo": "redeploy 4.18.0",
-             "command": "kubectl rollout undo deploy/orders-api"},
+            {
+                "text": "Roll back orders-api to 4.17.2",
+                "undo": "redeploy 4.18.0",
+                "command": "kubectl rollout undo deploy/orders-api",
+            },
             {"text": "Watch db_pool_pending: it should fall below 1 within 5 minutes", "undo": "", "command": ""},
         ],
-        "why_label": {"met": ["the order in time and the diff agree", "no fact speaks against it"],
-                      "unmet": ["the old pool size, under this load, without the symptom"]},
+        "why_label": {
+            "met": ["the order in time and the diff agree", "no fact speaks against it"],
+            "unmet": ["the old pool size, under this load, without the symptom"],
+        },
         "checked": {"held": 5, "total": 6},
-    }  # fmt: skip
+    }
