@@ -15,9 +15,10 @@ from collections.abc import Callable
 from functools import cache, partial
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.utils import timezone
 
+from agent.alone import LoneDrivers
 from agent.errors import PlannerFault
 from agent.loop import Outfit, drive
 from agent.planners import planner_for
@@ -31,6 +32,7 @@ from runs.services.leases import POISON, Lease, claim_run, give_back, keeper
 
 YIELD_AFTER_S = 20.0  # a drive that took this long lets others have the slot, at a Step boundary
 log = logging.getLogger(__name__)
+lone_drivers = LoneDrivers()
 
 
 def drive_run(run_id: int) -> None:
@@ -41,11 +43,23 @@ def drive_run(run_id: int) -> None:
     if lease := claim_run(run_id, _owner()):
         _drive_claimed(lease)
     elif Run.objects.filter(pk=run_id, must_be_alone=True, lease_owner="").exists():
+        connection.close()  # this thread only waits now
+        _drive_in_own_process(run_id)
+
+
+def _drive_in_own_process(run_id: int) -> None:
+    if not lone_drivers.drive(run_id):
         subprocess.run([sys.executable, "manage.py", "drive", str(run_id)], cwd=settings.BASE_DIR, check=False)  # noqa: S603
 
 
+def make_ready() -> None:
+    """What a worker calls once before its first job, while it has no threads yet: here are the forks."""
+    tool_host()
+    lone_drivers.start(drive_alone, queue.stop)
+
+
 def drive_alone(run_id: int) -> None:
-    """Drive one run in this process, which does nothing else: the command `drive`."""
+    """Drive one run in this process, which does nothing else."""
     if lease := claim_run(run_id, _owner(), alone=True):
         _drive_claimed(lease)
 

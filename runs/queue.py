@@ -74,7 +74,7 @@ class RunWorker(SimpleWorker):
         return super().dequeue_job_and_maintain_ttl(*args, **kwargs)
 
     def request_stop(self, signum: Any, frame: Any) -> None:
-        _stopping.set()
+        stop()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
@@ -84,6 +84,11 @@ def slots() -> Slots:
 
 
 _stopping = threading.Event()
+
+
+def stop() -> None:
+    """Ask the drives of this process to end at their next Step boundary."""
+    _stopping.set()
 
 
 def is_stopping() -> bool:
@@ -160,6 +165,7 @@ def work(burst: bool = False) -> None:
     """Work until told to stop. After SIGTERM drives end at their next step; what takes longer hands its lease back."""
     die_with_parent()
     import_string(settings.OPSPILOT_DRIVER)  # everything is loaded before the first job comes
+    import_string(settings.OPSPILOT_WORKER_READY)()
     queue = _queue()
     RunWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=burst, with_scheduler=False)
     if not slots().drain(DRAIN_S):

@@ -98,7 +98,7 @@ def renew_lease(lease: Lease) -> bool:
 
 
 def still_holds(lease: Lease) -> bool:
-    """Asked right before an effect leaves. Costs nothing while the lease is fresh; a process that slept asks the row."""
+    """Asked right before an effect leaves. Costs nothing while the lease is fresh; who slept asks the row."""
     return time.monotonic() < lease.fresh_until or renew_lease(lease)
 
 

@@ -1,7 +1,8 @@
-"""`drive RUN`: drives one run in this process alone. Workers call it for a run during which a process died."""
+"""`drive RUN`: drives one run in this process alone, as workers do for a run during which a process died."""
 
 from __future__ import annotations
 
+import signal
 from argparse import ArgumentParser
 from typing import Any
 
@@ -19,5 +20,6 @@ class Command(BaseCommand):
         parser.add_argument("run", type=int)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: queue.stop())
         queue.die_with_parent()
         import_string(settings.OPSPILOT_DRIVER_ALONE)(options["run"])
