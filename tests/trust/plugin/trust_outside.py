@@ -67,11 +67,16 @@ class Requests(socketserver.StreamRequestHandler):
             return database.execute(sql, values).fetchall()
 
 
+class Server(socketserver.UnixStreamServer):
+    """One request at a time: the order in which they came is the order in which they count."""
+
+    request_queue_size = 128
+
+
 def serve(path: str, file: str) -> None:
-    """Serve for ever, one request at a time: the order in which they came is the order in which they count."""
+    """Serve for ever."""
     Path(path).unlink(missing_ok=True)
-    with socketserver.UnixStreamServer(path, Requests) as server:
-        server.request_queue_size = 128
+    with Server(path, Requests) as server:
         server.database = sqlite3.connect(file)  # type: ignore[attr-defined]
         server.database.execute("PRAGMA journal_mode=WAL")  # type: ignore[attr-defined]
         server.database.execute(SCHEMA)  # type: ignore[attr-defined]

@@ -100,7 +100,10 @@ def _blind_order(turn: int, ask: _Asked) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _long(turn: int, ask: _Asked) -> list[tuple[str, dict[str, Any]]]:
-    return [ask.report()] if turn == 8 else [ask.look(f"lamps{turn}" if turn else "lamps"), ask.look(f"doors{turn}")]
+    if turn == 8:
+        return [ask.report()]
+    looks = [ask.look("lamps" if turn == 0 else f"lamps{turn}"), ask.look(f"doors{turn}")]
+    return [*looks, ask.order("bulbs")] if turn == 4 else looks
 
 
 SCENARIOS: dict[str, Play] = {
