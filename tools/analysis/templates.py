@@ -47,11 +47,6 @@ def join(counts: Mapping[str, int]) -> list[Template]:
     return sorted(found, key=lambda template: (-template.count, template.text))
 
 
-def fixed_words(template: str) -> list[str]:
-    """The words of a template that never vary: what a search for its lines can rely on."""
-    return [token for token in template.split() if "<" not in token]
-
-
 def _anchor(tokens: list[str]) -> str:
     """The first word that is not masked: lines of one statement start alike."""
     return next((token for token in tokens if "<" not in token), "")

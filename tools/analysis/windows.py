@@ -1,17 +1,13 @@
-"""Two windows side by side: counts a minute, and values, before and after a moment. Finds no moment itself.
+"""Two windows side by side: event counts a minute before and after a moment. Finds no moment itself.
 
-Method: for counts the exact conditional test of two Poisson rates (Przyborowski & Wilenski 1940) in its normal
-approximation by the square-root transform; for values Cliff's delta (1993), the share of pairs in which one side wins.
+Method: the exact conditional test of two Poisson rates (Przyborowski & Wilenski 1940) in its normal approximation by
+the square-root transform.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-import numpy as np
-
-from tools.analysis.changepoints import Values
 
 SIGNIFICANT_Z = 4.0
 MULTIPLIED = 3.0
@@ -24,16 +20,8 @@ class RateChange:
     z: float  # positive: more often
 
     @property
-    def is_new(self) -> bool:
-        return self.before_per_minute == 0 and self.after_per_minute > 0
-
-    @property
     def is_multiplied(self) -> bool:
         return self.z >= SIGNIFICANT_Z and self.after_per_minute >= MULTIPLIED * self.before_per_minute
-
-    @property
-    def is_gone(self) -> bool:
-        return self.z <= -SIGNIFICANT_Z and self.after_per_minute * MULTIPLIED <= self.before_per_minute
 
 
 def compare_counts(before: int, before_minutes: float, after: int, after_minutes: float) -> RateChange:
@@ -42,14 +30,3 @@ def compare_counts(before: int, before_minutes: float, after: int, after_minutes
     spread = math.sqrt(1 / before_minutes + 1 / after_minutes) / 2  # of √rate, for any rate
     shift = math.sqrt(rate_after + 0.375 / after_minutes) - math.sqrt(rate_before + 0.375 / before_minutes)
     return RateChange(rate_before, rate_after, shift / spread)
-
-
-def cliffs_delta(before: Values, after: Values) -> float:
-    """From -1 (all of after lies below before) to 1; 0 for two windows that cannot be told apart or an empty one."""
-    if len(before) == 0 or len(after) == 0:
-        return 0.0
-    ordered = np.sort(before)
-    below = np.searchsorted(ordered, after, side="left")
-    not_above = np.searchsorted(ordered, after, side="right")
-    wins, losses = int(below.sum()), int((len(ordered) - not_above).sum())
-    return (wins - losses) / (len(before) * len(after))
