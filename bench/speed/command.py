@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
@@ -47,6 +49,7 @@ def run(options: dict[str, Any]) -> int:
     console = Console(stderr=options["json"] == Path("-"))
     if not console.is_terminal:
         console.width = WIDTH
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that all servers are ended too
     began, load = time.monotonic(), os.getloadavg()[0]
     with _progress(console) as progress:
         session = _session(options, progress)

@@ -46,7 +46,7 @@ def _on(session: Session, kind: str) -> Iterator[Figure]:
 
 
 def _cycle(session: Session, kind: str, ours: Contender, peers: list[Contender]) -> Iterator[Figure]:
-    rounds = session.pick(smallest=1, usual=25, full=60)
+    rounds = session.pick(smallest=1, usual=12, full=60)
     cycles = session.pick(smallest=2, usual=CYCLES)
     names = iter(range(1_000_000))
     turns = {
@@ -74,7 +74,7 @@ def _cycle(session: Session, kind: str, ours: Contender, peers: list[Contender])
 def _growth(session: Session, kind: str, ours: Contender) -> Figure:
     """Cycles after the thousandth of one run, in turn with cycles after the tenth of ever new ones."""
     long, short = session.pick(smallest=20, usual=1_000), 10
-    rounds = session.pick(smallest=1, usual=15)
+    rounds = session.pick(smallest=1, usual=8, full=20)
     cycles = session.pick(smallest=2, usual=10)
     names = iter(range(1_000_000))
     chunk = 20
@@ -100,7 +100,7 @@ def _growth(session: Session, kind: str, ours: Contender) -> Figure:
 
 def _two_workers(session: Session, kind: str, ours: list[Contender], peers: list[Contender]) -> Figure:
     """Cycles a second of two processes on one database, each with its own run, beside those of one."""
-    rounds, cycles = session.pick(smallest=1, usual=15), session.pick(smallest=2, usual=CYCLES * 2)
+    rounds, cycles = session.pick(smallest=1, usual=8, full=20), session.pick(smallest=2, usual=CYCLES * 2)
     names = iter(range(1_000_000))
 
     def rate(workers: list[Contender], do: str) -> float:

@@ -53,7 +53,7 @@ def _second(url: str, kind: str) -> str:
 
 
 def _page(session: Session, kind: str, page: str, steps: int, small: Contender, large: Contender) -> Figure:
-    rounds = session.pick(smallest=1, usual=15, full=25)
+    rounds = session.pick(smallest=1, usual=9, full=25)
     turns = {
         "small": lambda: small.ask("look", name=page)["ms"],
         "large": lambda: large.ask("look", name=page)["ms"],

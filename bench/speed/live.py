@@ -141,16 +141,17 @@ def _figures_of(count: int, lines: dict[str, Line]) -> Iterator[Figure]:
     if not all(line.latencies for line in lines.values()):
         yield Figure("live", f"{count:,} viewers", "ms", None, note=f"not all lines delivered: {lost}")
         return
+    crowd = "1 viewer" if count == 1 else f"{count:,} viewers"
     for words, share in (("p50", 0.5), ("p99", 0.99)):
         mine = quantile(ours.latencies, share)
         bound = BOUNDS.get(count, ("", 0.0))
         yield Figure(
-            "live", f"{count:,} viewers: commit → socket, {words}", "ms", mine, quantile(peer.latencies, share), PEER,
+            "live", f"{crowd}: commit → socket, {words}", "ms", mine, quantile(peer.latencies, share), PEER,
             quantile(floor.latencies, share), FLOOR, targets=target("ms", mine, bound[1]) if bound[0] == words else (),
         )  # fmt: skip
     mine, theirs = median_of(ours.rates), median_of(peer.rates)
     yield Figure(
-        "live", f"{count:,} viewers: a burst of {BURST}", "deliveries/s", mine, theirs, PEER, median_of(floor.rates),
+        "live", f"{crowd}: a burst of {BURST}", "deliveries/s", mine, theirs, PEER, median_of(floor.rates),
         FLOOR, more_is_better=True, note=lost,
         targets=target("× peer", mine / theirs, 5, at_least=True) if mine and theirs and count >= 1_000 else (),
     )  # fmt: skip

@@ -40,7 +40,7 @@ def _on(session: Session, kind: str) -> Iterator[Figure]:
 
 
 def _measured(session: Session, kind: str, asker: Any) -> Iterator[Figure]:
-    rounds = session.pick(smallest=2, usual=60, full=200)
+    rounds = session.pick(smallest=2, usual=40, full=200)
     asked: list[float] = []
 
     def ours() -> float:
