@@ -7,9 +7,18 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opspilot_site.settings")
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from environs.exceptions import EnvError
 
-    execute_from_command_line(sys.argv)
+    try:
+        settings.DEBUG  # noqa: B018  reads all settings: a wrong setting is one sentence, whatever the command
+    except (ImproperlyConfigured, EnvError) as error:
+        sys.stderr.write(f"opspilot: {error}\n")
+        sys.exit(2)
+    # People call ./opspilot: usage and help name that.
+    execute_from_command_line(["opspilot", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ class Follower:
     def catch_up(self) -> None:
         for step in Step.objects.filter(run_id=self._run_id, seq__gt=self._seen).order_by("seq"):
             for line in self._stream.lines(step):
-                print(line, file=self._file, flush=True)
+                self._file.write(f"{line}\n")
+            self._file.flush()
             self._seen = step.seq
 
     def run(self) -> Run:

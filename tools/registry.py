@@ -73,7 +73,7 @@ def validate(name: str, args: dict[str, Any]) -> dict[str, Any]:
     try:
         return tool.params.model_validate(args).model_dump(mode="json")
     except ValidationError as error:
-        raise ToolError(f"{name}: {_in_words(error)}") from None
+        raise ToolError(f"{name}: {_in_words(error, tool)}") from None
 
 
 def preview(name: str, args: dict[str, Any]) -> Preview:
@@ -85,9 +85,11 @@ def preview(name: str, args: dict[str, Any]) -> Preview:
     return tool.preview(params)
 
 
-def _in_words(error: ValidationError) -> str:
+def _in_words(error: ValidationError, tool: Tool) -> str:
     parts = []
     for item in error.errors()[:5]:
         where = ".".join(str(part) for part in item["loc"]) or "arguments"
         parts.append(f"{where}: {item['msg']}")
+    if any(item["type"] == "extra_forbidden" for item in error.errors()):
+        parts.append(f"it takes {', '.join(tool.params.model_fields) or 'no arguments'}")
     return "; ".join(parts)

@@ -118,9 +118,7 @@ def finished_run(browser: Browser, stack: Stack, sessions: Callable[[str], Any])
     return run
 
 
-def _as_alice(
-    browser: Browser, stack: Stack, sessions: Callable[[str], Any], act: Callable[[Visitor], int]
-) -> int:
+def _as_alice(browser: Browser, stack: Stack, sessions: Callable[[str], Any], act: Callable[[Visitor], int]) -> int:
     alice = Visitor("alice", browser.new_context(storage_state=sessions("alice")), stack.url)
     try:
         return act(alice)

@@ -16,9 +16,9 @@ from tests.browser.visitor import Visitor
 PHONE = {"width": 390, "height": 844}
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 WIDEST = """() => {
-  const reach = (element) => element.getBoundingClientRect().right;
-  const too_wide = [...document.body.querySelectorAll("*")].filter((element) => reach(element) > innerWidth + 1);
-  return document.documentElement.scrollWidth > innerWidth ? too_wide.slice(0, 5).map((e) => e.outerHTML.slice(0, 120)) : [];
+  if (document.documentElement.scrollWidth <= innerWidth) return [];
+  const sticksOut = (element) => element.getBoundingClientRect().right > innerWidth + 1;
+  return [...document.body.querySelectorAll("*")].filter(sticksOut).slice(0, 5).map((e) => e.outerHTML.slice(0, 120));
 }"""
 
 Visits = Callable[..., list[str]]

@@ -145,7 +145,8 @@ class SourceSet:
 def _open(spec: SourceSpec) -> Opened:
     parts = urlsplit(spec.url)
     if parts.scheme != "file":
-        return Opened(spec, None, f"{spec.name}: cannot open {parts.scheme or 'no scheme'}://; known: file://")
+        words = f"cannot open {parts.scheme}://; known: file://" if parts.scheme else f"write file://{spec.url}"
+        return Opened(spec, None, f"{spec.name}: {words}")
     if parts.netloc not in ("", "localhost"):
         path = f"file:///{parts.netloc}{parts.path}"
         return Opened(spec, None, f"{spec.name}: a local path needs three slashes, {path}")
