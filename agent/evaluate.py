@@ -87,6 +87,7 @@ def report_so_far(hypotheses: Sequence[Hypothesis], answer: str, why_stopped: st
         verdict="cause" if cause else "cannot_tell",
         summary=(answer or (supported.statement if supported else "Nothing is established yet."))[:400],
         root_cause=cause,
+        onset=supported.began if supported else "",
         claims=facts,
         ruled_out=[
             Ruled(statement=h.statement, why=h.why or "the evidence speaks against it", evidence=_named(h.facts))
@@ -115,6 +116,7 @@ def checked_facts(hypotheses: Sequence[Hypothesis], exhibits: Mapping[str, Exhib
     return [
         {
             "id": h.id, "statement": h.statement, "status": h.status, "why": h.why, "entity": h.entity,
+            "began": h.began,
             "facts": [fact.as_json() for fact in check_claims(h.facts, exhibits)],
         }
         for h in hypotheses

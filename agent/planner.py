@@ -29,6 +29,7 @@ class Hypothesis:
     facts: tuple[Claim, ...] = ()
     why: str = ""  # what supported or refuted it, in words
     entity: str = ""  # the service or component it blames, where it blames one
+    began: str = ""  # ISO 8601: since when, by this explanation
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,7 +101,10 @@ def hypothesis(entry: Mapping[str, Any]) -> Hypothesis:
         Claim.model_validate({name: fact[name] for name in fact if name in Claim.model_fields})
         for fact in entry["facts"]
     )
-    return Hypothesis(entry["id"], entry["statement"], entry["status"], facts, entry["why"], entry.get("entity", ""))
+    return Hypothesis(
+        entry["id"], entry["statement"], entry["status"], facts, entry["why"], entry.get("entity", ""),
+        entry.get("began", ""),
+    )  # fmt: skip
 
 
 def source_info(entry: Mapping[str, Any]) -> SourceInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agent.analyst.casefile import Casefile, read
 from agent.analyst.conclusion import conclude
@@ -12,7 +13,7 @@ from agent.analyst.grounds import facts_for
 from agent.analyst.questions import Question, closer_look, cross_check, first_look, quiet_look
 from agent.analyst.rivals import Rival, rivals
 from agent.analyst.ticket import ticket
-from agent.analyst.wording import capital
+from agent.analyst.wording import capital, iso
 from agent.planner import BudgetLeft, Hypothesis, Move, ToolDescription, ToolRequest, Transcript
 
 ENOUGH_CALLS = 8  # what a whole cycle may ask for
@@ -98,15 +99,19 @@ def hypotheses_of(assessed: Assessment) -> tuple[Hypothesis, ...]:
         return ()
     looks = len(assessed.case.moves)
     settled = looks >= SUPPORTED_AFTER and best.is_convicted
-    lead = _hypothesis(
-        capital(best.statement), "supported" if settled else "open", facts_for(assessed), best.mechanism, best.entity
+    lead = replace(
+        _hypothesis(
+            capital(best.statement),
+            "supported" if settled else "open",
+            facts_for(assessed),
+            best.mechanism,
+            best.entity,
+        ),
+        began=iso(assessed.found.onset) if assessed.found.onset else "",
     )
     others = [_of_rival(rival) for rival in rivals(assessed)[:6]]
     ids = _ids([one.statement for one in (lead, *others)], assessed.case)
-    return tuple(
-        Hypothesis(ids[one.statement], one.statement, one.status, one.facts, one.why, one.entity)
-        for one in (lead, *others)
-    )
+    return tuple(replace(one, id=ids[one.statement]) for one in (lead, *others))
 
 
 def _of_rival(rival: Rival) -> Hypothesis:
