@@ -15,8 +15,7 @@ from agent.claude.digests import DigestMemory
 from agent.claude.faults import Overloaded
 from agent.claude.hypotheses import PSEUDO_TOOLS, read_notes
 from agent.claude.messages import THINKING
-from agent.claude.prices import cost_micro_usd
-from agent.claude.prices import ceiling_micro_usd
+from agent.claude.prices import ceiling_micro_usd, cost_micro_usd
 from agent.claude.prompt import request_body, say
 from agent.claude.settings import ClaudeSettings
 from agent.errors import Unusable
