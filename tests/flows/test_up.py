@@ -19,7 +19,7 @@ from django.conf import settings
 from tests.processes import product_environment
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -71,7 +71,7 @@ class Up:
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
-    started = Up(tmp_path / "data", _free_port())
+    started = Up(tmp_path / "data", free_port())
     yield started
     if started.process.poll() is None:
         started.process.send_signal(signal.SIGINT)
@@ -114,7 +114,7 @@ def test_killing_it_outright_ends_its_processes_too(up: Up) -> None:
 def test_a_second_one_on_the_same_data_says_so(up: Up) -> None:
     _eventually(up.is_serving, "the dashboard")
 
-    second = up.begin(_free_port())
+    second = up.begin(free_port())
 
     assert second.wait(30) == 2
     assert f"OpsPilot already runs on {up.folder} (process {up.process.pid})." in up.said()
