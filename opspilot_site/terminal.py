@@ -146,7 +146,8 @@ class Stream:
         self._is_gathering = False
         reason = f": {payload['reason']}" if payload.get("reason") else ""
         if payload.get("kind") == ApprovalKind.SETTLE and step.name in ANSWERS:
-            return self._line(step.at, "✔", "answered", f"by {said_by(step.actor)}: {ANSWERS[step.name]}{reason}", "blue")
+            words = f"by {said_by(step.actor)}: {ANSWERS[step.name]}{reason}"
+            return self._line(step.at, "✔", "answered", words, "blue")
         match step.name:
             case "approve":
                 return self._line(step.at, "✔", "approved", f"by {said_by(step.actor)}{reason}", "green")

@@ -1,4 +1,4 @@
-"""What every page knows of the installation: the demo ribbon and whether Claude thinks."""
+"""What every page knows of the installation: the demo ribbon, whether Claude thinks, the stop switch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,12 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from runs.services.halt import current_halt
 
 
 def installation(request: HttpRequest) -> dict[str, Any]:
-    return {"demo": settings.DEMO, "planner": settings.PLANNER, "model": settings.MODEL}
+    # Asked at most once a page, and only by those that show it.
+    halt = SimpleLazyObject(current_halt)
+    return {"demo": settings.DEMO, "planner": settings.PLANNER, "model": settings.MODEL, "halt": halt}

@@ -53,6 +53,11 @@ def duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def time_left(seconds: float) -> str:
+    """`42 min`, `3 h 5 min`; seconds only below one minute, for nobody counts them before."""
+    return duration(seconds if seconds < 60 else seconds // 60 * 60)
+
+
 def ago(at: datetime | None, now: datetime) -> str:
     return f"{duration((now - at).total_seconds())} old" if at else "age unknown"
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 
 from runs.models import Approval, Membership, Run, Team
-from runs.states import ApprovalKind, ApprovalState, Role
+from runs.states import ApprovalState, Role
 
 Verb = Literal["see", "start", "cancel", "hold", "note", "vote", "administer"]
 RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.APPROVER: 2, Role.ADMINISTRATOR: 3}
@@ -90,6 +90,13 @@ def enters_admin(user: User | AnonymousUser) -> bool:
     return user.is_superuser or Membership.objects.filter(user=user, role__in=senior, is_service=False).exists()
 
 
+def may_halt(user: User | AnonymousUser) -> Verdict:
+    """Who sets and releases the stop switch, which reaches every team."""
+    if isinstance(user, User) and user.is_active and user.is_superuser:
+        return YES
+    return Verdict(False, "Only an administrator of this installation may stop everything or let it go on.")
+
+
 def _may_vote(
     user: User, member: Membership | None, approval: Approval, voters: Callable[[Approval], list[User]] | None = None
 ) -> Verdict:
@@ -100,10 +107,10 @@ def _may_vote(
         return Verdict(False, "This request is no longer open.")
     if member is not None and member.is_service:
         return Verdict(False, "A service account can never vote.")
-    if approval.kind == ApprovalKind.SETTLE:
+    if approval.is_question:
         # Not a permission but a fact to look up: whoever may run things may say whether it happened.
         known = RANK[Role(_role(user, member))] >= RANK[Role.OPERATOR]
-        return YES if known else Verdict(False, "Viewers may look only.")
+        return YES if known else Verdict(False, f"Viewers may look only; {others()}.")
     if approval.requester_id == user.pk:
         return YES if approval.owner_may else Verdict(False, f"You started this run; {others()}.")
     if approval.owner_may and user.pk == approval.run.starter_id:
@@ -139,7 +146,7 @@ def _voters_among(members: Iterable[Membership], approval: Approval) -> list[Use
         if member.team_id == approval.run.team_id
         and RANK[Role(member.role)] >= needed
         and not member.is_service
-        and member.user_id != approval.requester_id
+        and (member.user_id != approval.requester_id or approval.is_question)
     ]
     owner = approval.run.starter
     if approval.owner_may and owner is not None and owner.is_active and owner not in voters:

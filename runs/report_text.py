@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from runs.audit import verify_chain
 from runs.display import reveal
+from runs.effects import effects_of
 from runs.formats import ago, clock, duration, money, number, plural, zone_name
 from runs.models import Evidence, Run, Ticket
 from runs.states import ApprovalState, Outcome, RunState
-from runs.words import VERDICTS, badge_of
+from runs.words import REMEDIES, REMEDY, VERDICTS, badge_of
 
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\`*[]<>|"})
 
@@ -21,6 +22,8 @@ def report_markdown(run: Run) -> str:
     """The whole report. A run without one gets its goal, its state and the best guess so far. Costs four queries."""
     report = run.report or {}
     parts = [_head(run, report), _why(run, report)] if report else [_nothing_yet(run)]
+    if report and run.state == RunState.FAILED:
+        parts.insert(1, _failure(run))
     if report:
         parts += [
             _do_next(report), _tickets(run), _timeline(run, report), _claims(run, report), _did_not_hold(report),
@@ -72,12 +75,20 @@ def _nothing_yet(run: Run) -> str:
     badge = badge_of(run, timezone.now())
     lines = [f"# {inline(run.goal)}", f"**{badge.glyph} {badge.word}**"]
     if run.state == RunState.FAILED:
-        lines.append(f"{inline(run.failure)} (`{run.failure_code}`)")
+        lines.append(_failure(run))
     elif run.answer:
         lines.append(f"Best guess so far, may change: {inline(run.answer)}")
     else:
         lines.append("There is no report yet.")
     return "\n\n".join(lines)
+
+
+def _failure(run: Run) -> str:
+    """What broke, what that left outside, and what to do."""
+    effects = effects_of(run.calls.all())
+    sent = [f"- {call.tool}: {inline(call.words)}" for call in effects.sent]
+    what = f"{inline(run.failure)} (`{run.failure_code}`)"
+    return "\n\n".join([what, "\n".join([effects.verdict, *sent]), REMEDIES.get(run.failure_code, REMEDY)])
 
 
 def _head(run: Run, report: dict[str, Any]) -> str:
@@ -146,7 +157,8 @@ def _tickets(run: Run) -> str:
     ]
     for approval in run.approvals.filter(state=ApprovalState.PENDING):
         sentence = inline(approval.preview.get("sentence", approval.tool))
-        lines.append(f"Waiting for a decision: {sentence} Asked {clock(approval.asked_at, run.as_of, seconds=True)}.")
+        asks = "Did this happen?" if approval.is_question else "Waiting for a decision:"
+        lines.append(f"{asks} {sentence} Asked {clock(approval.asked_at, run.as_of, seconds=True)}.")
     return "\n".join(lines)
 
 

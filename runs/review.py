@@ -14,7 +14,7 @@ from runs.audit import canonical, digest
 from runs.models import Approval, Ticket, ToolCall, Vote
 from runs.permissions import Verdict, may, possible_voters
 from runs.states import ApprovalState, CallStatus, RunState
-from runs.words import VERDICTS
+from runs.words import QUESTION, VERDICTS
 
 HAPPENED = (CallStatus.STARTED, CallStatus.SUCCESS, CallStatus.TRUNCATED, CallStatus.OUTCOME_UNKNOWN)
 ROLES = ("mechanism", "change", "symptom", "scope", "healthy")  # a fact of the mechanism weighs most
@@ -67,7 +67,9 @@ class Review:
 
     @property
     def phase(self) -> str:
-        """What the page is now: open, expired, changed, or the request's own end in lower case."""
+        """What the page is now: open, expired, changed, answered, or the request's own end in lower case."""
+        if self.approval.is_question and self.approval.state in (ApprovalState.APPROVED, ApprovalState.DENIED):
+            return "answered"
         if self.approval.state != ApprovalState.PENDING:
             return str(self.approval.state).lower()
         if self.approval.is_expired(self.now):
@@ -124,6 +126,8 @@ def is_bound(approval: Approval) -> bool:
 
 def effect_words(approval: Approval) -> str:
     """The button's words, from the preview's sentence: "Create a ticket in …" → "Create the ticket"."""
+    if approval.is_question:
+        return QUESTION.word
     words = str(approval.preview.get("sentence", "")).strip().rstrip(".")
     for end in (" in ", " on ", " at "):
         words = words.partition(end)[0]

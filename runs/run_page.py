@@ -15,19 +15,19 @@ from django.core.cache import cache
 from django.urls import reverse
 
 from runs.audit import Damage, verify_chain
+from runs.effects import Effects, effects_of
 from runs.formats import plural
 from runs.machine import Arrow, Pill, Place, drawing, pills
 from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall
 from runs.permissions import Verdict, may
 from runs.picture import Picture, Shown, draw
 from runs.report_text import chat_text, cited_number, outcome_word, still_happening
-from runs.states import ApprovalState, CallStatus, RunState, StepKind
+from runs.states import CallStatus, RunState, StepKind
 from runs.timeline import Cycle, args_in_words, cycles
-from runs.words import VERDICTS
+from runs.words import REMEDIES, REMEDY, VERDICTS
 
 DRAWN_TOOLS = frozenset({"query_metrics", "search_logs", "list_changes"})
 PICTURE_KEPT_S = 3_600
-CHANGING = frozenset({"write", "destructive"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,19 +167,20 @@ class RunPage:
         return plural(len({item.source for item in self.evidence if item.source}), "source")
 
     @cached_property
-    def effects(self) -> list[ToolCall]:
+    def effects(self) -> Effects:
         """What was changed outside, or may have been."""
-        happened = (CallStatus.SUCCESS, CallStatus.TRUNCATED, CallStatus.OUTCOME_UNKNOWN)
-        return [call for call in self.calls if call.risk in CHANGING and call.status in happened]
+        return effects_of(self.calls)
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a failure."""
+        return REMEDIES.get(self.run.failure_code, REMEDY)
 
     # Needs you, do next
 
     @cached_property
     def requests(self) -> list[Request]:
-        if self.run.state != RunState.NEEDS_APPROVAL:
-            return []
-        pending = self.run.approvals.filter(state=ApprovalState.PENDING).select_related("run__team", "run__starter")
-        return [Request(approval, may(self.user, "vote", approval)) for approval in pending]
+        return [Request(approval, may(self.user, "vote", approval)) for approval in self.run.open_requests]
 
     @cached_property
     def tickets(self) -> list[Ticket]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from runs.formats import clock, duration, money, plural
 from runs.models import Step
-from runs.states import CallStatus, Outcome, StepKind
-from runs.words import OUTCOMES, call_word
+from runs.states import ApprovalKind, CallStatus, Outcome, StepKind
+from runs.words import ANSWERS, OUTCOMES, call_word, said_by
 
+VOTES = {"approve": "approved", "deny": "denied:", "expire": "Nobody decided in time"}
 Args = Mapping[int, Mapping[str, Any]]  # the arguments of a run's calls, by the call's id
 NEW_CYCLE = frozenset({"begin", "replan"})  # the transitions that enter PLAN
 QUIET_ARGS = frozenset({"limit", "ignore_case", "step_s", "aggregation"})
@@ -119,14 +120,6 @@ def _count(tally: _Tally, step: Step, refuted_before: set[str]) -> None:
     refuted_before |= refuted
 
 
-def said_by(actor: str) -> str:
-    """`user:bob` → bob, `cli:root` → root on the command line; the driver is not worth a name."""
-    kind, _, name = actor.partition(":")
-    if kind == "cli":
-        return f"{name} (command line)"
-    return name or ("" if kind == "driver" else kind)
-
-
 def args_in_words(args: Mapping[str, Any]) -> str:
     """`pattern "timed out" · level ERROR · since last 5 hours`: what was really asked, without what is usual."""
     shown = [
@@ -180,7 +173,7 @@ def _approval_transition(step: Step, cycle: int, payload: Payload) -> Line:
     if step.name == "ask_approval":
         words = "Waits for a person"
         return _line(step, cycle, "hand", words, tone="amber", loud=True, approvals=approvals)
-    words = "Goes on with what was approved" if step.name == "resume" else "Nothing was approved; goes on without it"
+    words = "Goes on with what was decided" if step.name == "resume" else "Nothing was approved; goes on without it"
     return _line(step, cycle, "half", words, approvals=approvals)
 
 
@@ -231,8 +224,10 @@ def _tool_result(step: Step, cycle: int, payload: Payload, args: Args) -> Line:
 
 
 def _vote(step: Step, cycle: int, payload: Payload, args: Args) -> Line:
-    words = {"approve": "approved", "deny": "denied:", "expire": "Nobody decided in time"}.get(step.name, step.name)
     icon = "check" if step.name == "approve" else "cross"
+    words = VOTES.get(step.name, step.name)
+    if payload.get("kind") == ApprovalKind.SETTLE and step.name in ANSWERS:
+        words = f"says: {ANSWERS[step.name]}"
     asked = (payload["approval"],) if payload.get("approval") else ()
     return _line(step, cycle, icon, words, quoted=payload.get("reason", ""), approvals=asked, loud=True)
 

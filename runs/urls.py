@@ -12,6 +12,7 @@ urlpatterns = [
     path("runs/<int:pk>/", run.run_page, name="run"),
     path("runs/<int:pk>/top", run.run_top, name="run_top"),
     path("runs/<int:pk>/cancel", run.run_cancel, name="run_cancel"),
+    path("runs/<int:pk>/start", run.run_start, name="run_start"),
     path("runs/<int:pk>/hold", run.run_hold, name="run_hold"),
     path("runs/<int:pk>/release", run.run_release, name="run_release"),
     path("runs/<int:pk>/note", run.run_note, name="run_note"),

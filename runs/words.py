@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from runs.formats import clock, time_left
 from runs.models import Run
 from runs.states import CallStatus, Outcome, RunState
 
@@ -37,12 +38,21 @@ STATES = {
     RunState.FAILED: Badge("cross", "OpsPilot failed", "red"),
     RunState.CANCELLED: Badge("dash", "Cancelled", "grey"),
 }
+QUESTION = Badge("warn", "Did this happen?", "amber")
 OUTCOMES = {
     Outcome.CONFIRMED: Badge("check", "Cause confirmed", "green"),
     Outcome.LIKELY: Badge("likely", "Likely cause", "green-outline"),
     Outcome.INCONCLUSIVE: Badge("question", "No clear cause", "grey"),
     Outcome.NO_FAULT: Badge("circle", "No fault found", "grey"),
 }
+REMEDIES = {
+    "model_unavailable": "The model's service was away for too long. Start it again once it answers.",
+    "model_misconfigured": "Ask an administrator to correct the key or the model's name, then start it again.",
+    "model_output": "Start it again. If it happens again, use another model or the offline analyst.",
+    "poison": "Do not start it again as it is: it ends the process that drives it. The workers' log says where.",
+}  # what to do, by a failure's code
+REMEDY = "Start it again. If it happens again, the workers' log has the details under this run's number."
+ANSWERS = {"approve": "it happened", "deny": "it did not happen"}  # votes on the question whether a call happened
 VERDICTS = {
     "quote_found": ("check", "quote found"),
     "number_matches": ("check", "number matches"),
@@ -52,13 +62,20 @@ VERDICTS = {
 }
 
 
-def badge_of(run: Run, now: datetime) -> Badge:
-    """What the run's badge says. DONE is never shown alone: the outcome takes its place."""
+def badge_of(run: Run, now: datetime, halted_by: str = "") -> Badge:
+    """What the run's badge says. DONE is never shown alone: the outcome takes its place.
+
+    `halted_by` is who set the stop switch. Costs a query for a run that waits, unless its requests were fetched.
+    """
     if run.state == RunState.DONE:
         return _outcome_badge(run)
-    if not run.is_terminal and run.is_held(now):
+    if not run.is_terminal and run.is_held(now) and run.hold_until is None:
         return _hold_badge(run)
-    return STATES[RunState(run.state)]
+    if run.is_active and halted_by:
+        return Badge("pause", f"Stopped by {said_by(halted_by)}", "grey")
+    if not run.is_terminal and run.is_held(now):
+        return _retry_badge(run)
+    return _request_badge(run, now) if run.is_waiting else STATES[RunState(run.state)]
 
 
 def _outcome_badge(run: Run) -> Badge:
@@ -71,11 +88,31 @@ def _outcome_badge(run: Run) -> Badge:
 
 
 def _hold_badge(run: Run) -> Badge:
-    if run.hold_until is None:
-        who = run.held_by.removeprefix("user:")
-        return Badge("pause", f"Held by {who}" if who else "Held", "grey")
-    words = f"Retrying {run.hold_until:%H:%M:%S}"
+    if run.is_not_started:
+        return Badge("circle", "Not started", "grey")
+    who = said_by(run.held_by)
+    return Badge("pause", f"Held by {who}" if who else "Held", "grey")
+
+
+def _retry_badge(run: Run) -> Badge:
+    words = f"Retrying {clock(run.hold_until, seconds=True)}"
     return Badge("retry", f"{words} · attempt {run.attempt + 1}" if run.attempt else words, "blue-outline")
+
+
+def _request_badge(run: Run, now: datetime) -> Badge:
+    if any(request.is_question for request in run.open_requests):
+        return QUESTION
+    badge = STATES[RunState.NEEDS_APPROVAL]
+    left_s = min(((request.expires_at - now).total_seconds() for request in run.open_requests), default=0)
+    return Badge(badge.icon, f"{badge.word} · {time_left(left_s)} left", badge.colour) if left_s > 0 else badge
+
+
+def said_by(actor: str) -> str:
+    """`user:bob` → bob, `cli:root` → root on the command line; the driver is not worth a name."""
+    kind, _, name = actor.partition(":")
+    if kind == "cli":
+        return f"{name} (command line)"
+    return name or ("" if kind == "driver" else kind)
 
 
 def call_word(status: str) -> str:

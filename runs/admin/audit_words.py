@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runs.models import Step
-from runs.states import RunState, StepKind
+from runs.states import ApprovalKind, RunState, StepKind
 
 TRANSITIONS = {
     "create": "created", "begin": "began", "choose_tools": "chose tools in", "conclude": "concluded",
@@ -15,6 +15,7 @@ TRANSITIONS = {
     "cancel": "cancelled",
 }  # fmt: skip
 VOTES = {"approve": "approved", "deny": "denied", "expire": "let expire"}
+ANSWERS = {"approve": "said that it happened, in", "deny": "said that it did not happen, in"}
 HOLDS = {"hold": "held", "release": "released", "retry": "put off"}
 
 
@@ -52,7 +53,8 @@ def _words(step: Step, payload: dict[str, Any]) -> tuple[str, str, str]:
             return "recorded the result of", step.name, _tool_result(payload)
         case StepKind.VOTE:
             request = f"request {payload.get('approval', '')}"
-            return VOTES.get(step.name, step.name), request, str(payload.get("reason", ""))
+            words = ANSWERS if payload.get("kind") == ApprovalKind.SETTLE else VOTES
+            return words.get(step.name, step.name), request, str(payload.get("reason", ""))
         case StepKind.HOLD:
             return HOLDS.get(step.name, step.name), run, str(payload.get("reason", ""))
         case _:

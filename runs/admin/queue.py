@@ -91,6 +91,8 @@ def _problem(chosen: Sequence[Approval], approve: bool) -> str:
         return "None of the ticked requests is open any more, or none was ticked."
     if len(chosen) > SCREEN:
         return f"Decide at most {SCREEN} requests at once: more than one screen is not read."
+    if any(approval.is_question for approval in chosen):
+        return "Whether a call did happen is looked up and answered one by one; open the question."
     if approve and any(approval.risk != "write" for approval in chosen):
         return "Only calls of the risk “write” are approved together; open the others one by one."
     if approve and len({approval.tool for approval in chosen}) > 1:

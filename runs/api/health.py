@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from runs import queue
 from runs.models import Run
+from runs.services.halt import is_halted
 from runs.states import ACTIVE
 
 LATE_S = 90  # an idle worker of RQ beats about once a minute
@@ -31,6 +32,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
         "redis": "away" if pending is None else "ok",
         "worker_heartbeat_age_s": age_s,
         "pending": pending,
+        "halted": database and is_halted(),
     }
     return JsonResponse(body, status=200 if database else 503, headers={"Cache-Control": "no-store"})
 

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from runs.display import reveal
-from runs.formats import duration
+from runs.formats import clock, duration
 from runs.models import Approval
 from runs.permissions import may
 from runs.services.approvals import decide_approval
@@ -22,6 +22,7 @@ from runs.shell import shell_voter
 from runs.states import ApprovalState
 
 REFUSED, USAGE = 1, 2
+ANSWERED = {ApprovalState.APPROVED: "It happened.", ApprovalState.DENIED: "It did not happen."}
 
 
 class DecisionCommand(BaseCommand):
@@ -29,6 +30,7 @@ class DecisionCommand(BaseCommand):
 
     is_approval: bool
     question: str
+    answer: str  # what the word says of a call whose answer was lost
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("id", type=int, help="number of the request, as `runs` and the pages show it")
@@ -39,7 +41,9 @@ class DecisionCommand(BaseCommand):
             voter = shell_voter(self._ask_token)
             approval = self._open_request(options["id"], voter)
             self.stdout.write(in_words(approval))
-            if not options["yes"] and not self._is_confirmed():
+            if not self.is_approval and not approval.is_question and not options["reason"]:
+                raise CommandError("Say why: --reason, at least 10 characters; the run is told.", returncode=USAGE)
+            if not options["yes"] and not self._is_confirmed(approval):
                 raise CommandError("Nothing was decided.", returncode=REFUSED)
             decided = decide_approval(
                 approval.pk, user=voter, approve=self.is_approval, args_sha256=approval.args_sha256,
@@ -50,7 +54,7 @@ class DecisionCommand(BaseCommand):
         self.stdout.write(_after(decided, voter))
 
     def _open_request(self, approval_id: int, voter: User) -> Approval:
-        approval = Approval.objects.visible_to(voter).select_related("run__team").filter(pk=approval_id).first()
+        approval = Approval.objects.visible_to(voter).select_related("run__team", "call").filter(pk=approval_id).first()
         if approval is None:
             raise not_found("approval")
         if approval.state == ApprovalState.PENDING and not (verdict := may(voter, "vote", approval)):
@@ -62,16 +66,28 @@ class DecisionCommand(BaseCommand):
             raise CommandError("Set OPSPILOT_TOKEN to your personal token; there is nobody to ask.", returncode=USAGE)
         return getpass.getpass("Personal token (not shown): ")
 
-    def _is_confirmed(self) -> bool:
+    def _is_confirmed(self, approval: Approval) -> bool:
         if not sys.stdin.isatty():
             raise CommandError("There is nobody to ask; add --yes once you have read it.", returncode=USAGE)
-        return input(f"{self.question} [y/N] ").strip().lower() in ("y", "yes")
+        question = f"Say that {self.answer}?" if approval.is_question else self.question
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 def in_words(approval: Approval) -> str:
     """The request in full, hidden characters spelled out: what the person agrees to is what the digest is of."""
+    lines = _question_lines(approval) if approval.is_question else _request_lines(approval)
+    for name, value in json.loads(approval.args_canonical).items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        first, *more = reveal(text).split("\n")
+        lines += [f"    {reveal(name)}: {first}", *(f"      {line}" for line in more)]
+    if approval.why and not approval.is_question:
+        lines.append(f"  why        (written by the planner, not checked) {reveal(approval.why)}")
+    return "\n".join(lines)
+
+
+def _request_lines(approval: Approval) -> list[str]:
     preview, left = approval.preview, (approval.expires_at - timezone.now()).total_seconds()
-    lines = [
+    return [
         f"Request {approval.pk} of run {approval.run_id}: {reveal(preview.get('sentence', approval.tool))}",
         f"  where      {reveal(preview.get('destination', '')) or 'not said'}",
         f"  risk       {approval.risk}" + (f"; {reveal(preview['undo'])}" if preview.get("undo") else ""),
@@ -80,16 +96,26 @@ def in_words(approval: Approval) -> str:
         + (f"expires in {duration(left)}" if left > 0 else "expired"),
         f"  runs       {approval.tool} with exactly these arguments, sha256 {approval.args_sha256}:",
     ]
-    for name, value in json.loads(approval.args_canonical).items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        first, *more = reveal(text).split("\n")
-        lines += [f"    {reveal(name)}: {first}", *(f"      {line}" for line in more)]
-    if approval.why:
-        lines.append(f"  why        (written by the planner, not checked) {reveal(approval.why)}")
-    return "\n".join(lines)
+
+
+def _question_lines(approval: Approval) -> list[str]:
+    preview, call = approval.preview, approval.call
+    sentence = reveal(preview.get("sentence", approval.tool))
+    return [
+        f"Request {approval.pk} of run {approval.run_id}: did this happen? {sentence}",
+        f"  known      {reveal(approval.why)}",
+        f"  look at    {reveal(preview.get('destination', '')) or 'not said'}",
+        f"  for key    {call.key}",
+        f"  sent       {clock(call.started_at, timezone.now(), seconds=True) or 'not known when'}",
+        "  answer     ./opspilot approve says that it happened, ./opspilot deny that it did not",
+        f"  sent was   {approval.tool} with exactly these arguments, sha256 {approval.args_sha256}:",
+    ]
 
 
 def _after(approval: Approval, voter: User) -> str:
+    if approval.is_question and approval.state in ANSWERED:
+        answer = ANSWERED[ApprovalState(approval.state)]
+        return f"{answer} Run {approval.run_id} is told so and goes on under ./opspilot up; nothing is sent again."
     if approval.state == ApprovalState.PENDING:
         given = approval.votes.filter(approve=True).count()
         return f"{voter.username}'s vote is kept: {given} of {approval.required}. The run waits for the others."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -60,8 +60,18 @@ class Approval(models.Model):
     def __str__(self) -> str:
         return f"Approval {self.pk}: {self.preview.get('sentence', self.tool)}"
 
+    @property
+    def is_question(self) -> bool:
+        """Not whether a call may run, but whether one whose answer was lost did happen."""
+        return self.kind == ApprovalKind.SETTLE
+
     def is_expired(self, now: datetime) -> bool:
         return self.expires_at <= now
+
+
+def open_requests_of_runs() -> models.Prefetch[Any]:
+    """What fills `Run.open_requests` of a whole list with one query."""
+    return models.Prefetch("approvals", Approval.objects.pending(), to_attr="open_requests")
 
 
 class Vote(models.Model):

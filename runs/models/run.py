@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.functional import cached_property
 from django_fsm import ConcurrentTransitionMixin, FSMField, transition
 
 from runs.models.team import Team
@@ -16,6 +17,9 @@ from runs.states import ACTIVE, TERMINAL, WAITING, Outcome, RunState
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
+    from runs.models.approval import Approval
+
+NOT_STARTED = "not started"  # the hold of a run that was created to wait for its start
 S = RunState
 
 
@@ -128,6 +132,15 @@ class Run(ConcurrentTransitionMixin, models.Model):
 
     def is_held(self, now: datetime) -> bool:
         return bool(self.hold_reason) and (self.hold_until is None or self.hold_until > now)
+
+    @property
+    def is_not_started(self) -> bool:
+        return self.hold_reason == NOT_STARTED and self.state == S.QUEUED
+
+    @cached_property
+    def open_requests(self) -> list[Approval]:
+        """What waits for people, soonest expiry first. A query for one run; lists fill it for all rows at once."""
+        return list(self.approvals.pending()) if self.is_waiting else []
 
     @transition(state, source=[S.QUEUED], target=S.PLAN)
     def begin(self, **changes: Any) -> None:

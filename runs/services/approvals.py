@@ -107,8 +107,8 @@ def _vote(run: Run, approval: Approval, user: User, approve: bool, reason: str, 
     Vote.objects.create(approval=approval, user=user, approve=approve, reason=reason, door=door, at=now)
     append(
         run, StepKind.VOTE, "approve" if approve else "deny", actor=actor.name,
-        payload={"approval": approval.pk, "call": approval.call_id, "reason": reason, "door": door,
-                 "args_sha256": approval.args_sha256},
+        payload={"approval": approval.pk, "call": approval.call_id, "kind": approval.kind, "reason": reason,
+                 "door": door, "args_sha256": approval.args_sha256},
     )  # fmt: skip
     if approve and _approvals(approval) < approval.required:
         return

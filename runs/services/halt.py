@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from runs.models import Installation
 from runs.redaction import redact
 from runs.services.actors import Actor
 from runs.services.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Who stopped everything, and why."""
+
+    by: str
+    reason: str
 
 
 def halt_all(actor: Actor, reason: str) -> None:
@@ -19,6 +29,12 @@ def halt_all(actor: Actor, reason: str) -> None:
 def go_on(actor: Actor) -> None:
     """Let runs move again; the reconciler finds them within seconds. Safe to repeat."""
     Installation.objects.filter(pk=1).update(halted_by="", halt_reason="")
+
+
+def current_halt() -> Halt | None:
+    """The switch as people are told of it; None while runs may move. Costs one query."""
+    by, reason = Installation.objects.values_list("halted_by", "halt_reason").filter(pk=1).first() or ("", "")
+    return Halt(by, reason) if by else None
 
 
 def is_halted() -> bool:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from runs import faults, queue
 from runs.audit import canonical
 from runs.models import Approval, Run, Team, ToolCall
+from runs.models.run import NOT_STARTED
 from runs.redaction import redact
 from runs.services import spending
 from runs.services.actors import Actor
@@ -25,7 +26,6 @@ from runs.sources import Source
 from runs.states import TERMINAL, ApprovalKind, ApprovalState, CallStatus, RunState, StepKind
 
 GOAL_LIMIT = 4_000
-NOT_STARTED = "not started"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,7 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from runs import permissions
-from runs.formats import clock as clock_of
-from runs.formats import duration
+from runs import formats, permissions
 from runs.models import Approval
 from runs.review import subject_of
 from runs.states import ApprovalState
@@ -32,14 +30,13 @@ def who(actor: str) -> str:
 
 @register.filter
 def time_left(seconds: int) -> str:
-    """`42 min`, `3 h 5 min`; seconds only below one minute, for nobody counts them before."""
-    return duration(seconds if seconds < 60 else seconds // 60 * 60)
+    return formats.time_left(seconds)
 
 
 @register.filter
 def clock(at: datetime | None) -> str:
     """`02:14`, with the date where it is not today."""
-    return clock_of(at, timezone.now())
+    return formats.clock(at, timezone.now())
 
 
 @register.filter
@@ -49,7 +46,9 @@ def subject(approval: Approval) -> str:
 
 @register.filter
 def decided_words(approval: Approval) -> str:
-    """`Denied by bob`, `Approved by bob and done`; an expiry is never worded as a denial."""
+    """`Denied by bob`, `Approved by bob and done`, `bob: it happened`; an expiry is never worded as a denial."""
+    if approval.is_question:
+        return _answered_words(approval)
     by = f" by {who(approval.decided_by)}" if approval.decided_by and approval.decided_by != "system" else ""
     match approval.state:
         case ApprovalState.CONSUMED:
@@ -60,3 +59,15 @@ def decided_words(approval: Approval) -> str:
             return "No longer valid"
         case _:
             return f"{ApprovalState(approval.state).label}{by}"
+
+
+def _answered_words(question: Approval) -> str:
+    match question.state:
+        case ApprovalState.APPROVED:
+            return f"{who(question.decided_by)}: it happened"
+        case ApprovalState.DENIED:
+            return f"{who(question.decided_by)}: it did not happen"
+        case ApprovalState.PENDING:
+            return "Did this happen?"
+        case _:
+            return "Nobody said whether it happened"

@@ -50,7 +50,8 @@ def approval_part(request: HttpRequest, pk: int) -> HttpResponse:
     context = _shown(request, _mine(request, pk))
     if request.GET.get("version") == context["review"].version:
         return HttpResponse(status=204)
-    return render(request, "approvals/_approval.html", {**context})
+    inside = "approvals/_question.html" if context["approval"].is_question else "approvals/_approval.html"
+    return render(request, inside, {**context})
 
 
 @login_required
@@ -60,7 +61,7 @@ def approval_decide(request: HttpRequest, pk: int) -> HttpResponse:
     approval = _mine(request, pk)
     approve = request.POST.get("decision") == "approve"
     try:
-        if approve:
+        if approve and not approval.is_question:
             _check_target(approval, request.POST.get("target", ""))
         decide_approval(
             pk, user=asker(request), approve=approve, reason=_reason(request),

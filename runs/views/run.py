@@ -58,6 +58,15 @@ def run_cancel(request: HttpRequest, pk: int) -> HttpResponse:
 
 @login_required
 @require_POST
+def run_start(request: HttpRequest, pk: int) -> HttpResponse:
+    def start(run_id: int, actor: Actor, words: str) -> Run:
+        return services.start_run(run_id, actor)
+
+    return _steered(request, pk, "hold", start, "Started.")
+
+
+@login_required
+@require_POST
 def run_hold(request: HttpRequest, pk: int) -> HttpResponse:
     return _steered(
         request, pk, "hold", services.hold_run, "Held: it stops at its next step until somebody releases it."

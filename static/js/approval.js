@@ -4,7 +4,7 @@
 (() => {
   const holder = document.getElementById("approval");
   if (!holder) return;
-  const settled = ["denied", "expired", "void", "consumed"];
+  const settled = ["denied", "expired", "void", "consumed", "answered"];
   let left = 0;
   let timer = 0;
 
@@ -35,7 +35,8 @@
     const field = document.getElementById("reason");
     if (field) {
       field.value = reason;
-      holder.querySelector(".deny").open = denying;
+      const deny = holder.querySelector(".deny");
+      if (deny) deny.open = denying;
       for (const box of holder.querySelectorAll("[name=because]")) box.checked = ticked.includes(box.value);
     }
     start();

@@ -10,10 +10,11 @@ from rest_framework import serializers
 from runs.api.serializers.strict import Body, Text
 from runs.models import Approval, Vote
 from runs.permissions import may
+from runs.states import ApprovalKind
 
 ROW = [
     "id", "run", "kind", "state", "tool", "risk", "args", "args_sha256", "preview", "why", "requested_by", "required",
-    "votes", "asked_at", "expires_at", "decided_at", "decided_by", "reason", "consumed_at",
+    "votes", "asked_at", "expires_at", "decided_at", "decided_by", "reason", "consumed_at", "key", "sent_at",
 ]  # fmt: skip
 
 
@@ -27,8 +28,14 @@ class VoteRow(serializers.ModelSerializer[Vote]):
 
 
 class ApprovalRow(serializers.ModelSerializer[Approval]):
-    """One request to run one call with exactly these arguments."""
+    """One request to run one call with exactly these arguments, or one question whether such a call did happen."""
 
+    kind = serializers.ChoiceField(
+        choices=ApprovalKind.choices, read_only=True,
+        help_text="call: may it run? settle: it was sent and its answer was lost; did it happen? It does not expire.",
+    )  # fmt: skip
+    key = serializers.CharField(source="call.key", read_only=True, help_text="What the call carries outside.")
+    sent_at = serializers.DateTimeField(source="call.started_at", read_only=True, allow_null=True)
     args = serializers.SerializerMethodField(help_text="Exactly what will run.")
     votes = VoteRow(many=True, read_only=True)
 
@@ -63,7 +70,10 @@ class ApprovalDetail(ApprovalRow):
 
 
 class DecisionBody(Body):
-    """One person's word. args_sha256 says which arguments that person saw."""
+    """One person's word. args_sha256 says which arguments that person saw.
+
+    On a question (kind settle) approve says that it happened and deny that it did not; no reason is needed.
+    """
 
     decision = serializers.ChoiceField(choices=["approve", "deny"])
     reason = Text(required=False, default="", allow_blank=True, max_length=1_000)

@@ -31,7 +31,9 @@ class ApprovalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Door):
 
     def get_queryset(self) -> QuerySet[Approval]:
         return (
-            Approval.objects.visible_to(self.request.user).select_related("run__team").prefetch_related("votes__user")
+            Approval.objects.visible_to(self.request.user)
+            .select_related("run__team", "call")
+            .prefetch_related("votes__user")
         )
 
     def get_serializer_class(self) -> Any:

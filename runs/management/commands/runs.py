@@ -17,6 +17,7 @@ from runs.api.serializers.runs import RunSummary
 from runs.display import reveal
 from runs.formats import duration, money
 from runs.models import Run
+from runs.models.approval import open_requests_of_runs
 from runs.services.errors import Refused
 from runs.shell import shell_runs
 from runs.states import RunState
@@ -36,7 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            found = shell_runs().select_related("team")
+            found = shell_runs().select_related("team").prefetch_related(open_requests_of_runs())
         except Refused as refused:
             raise CommandError(str(refused), returncode=1) from None
         if options["state"]:

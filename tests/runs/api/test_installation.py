@@ -45,7 +45,8 @@ def test_health_needs_no_log_in_and_says_what_is_missing(nobody: APIClient, db: 
 
     assert response.status_code == 200
     assert response.json() == {
-        "status": "degraded", "database": "ok", "redis": "away", "worker_heartbeat_age_s": None, "pending": None
+        "status": "degraded", "database": "ok", "redis": "away", "worker_heartbeat_age_s": None, "pending": None,
+        "halted": False,
     }  # fmt: skip
 
 

@@ -125,8 +125,14 @@ def test_deny_needs_a_reason_and_tells_it(approval: Approval, bob: User, shell: 
     assert _state() == ApprovalState.DENIED
 
 
-def test_deny_without_a_reason_is_wrong_usage(approval: Approval, shell: Shell) -> None:
-    assert "--reason" in shell("deny", approval.pk).error
+def test_deny_without_a_reason_is_wrong_usage(
+    approval: Approval, bob: User, shell: Shell, token_of: UseToken
+) -> None:
+    token_of(bob)
+    ended = shell("deny", approval.pk, "--yes")
+
+    assert (ended.code, _state()) == (2, ApprovalState.PENDING)
+    assert "--reason" in ended.error
 
 
 def test_one_of_two_votes_is_kept_and_said(

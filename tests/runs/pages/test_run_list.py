@@ -99,11 +99,12 @@ def test_the_list_costs_the_same_however_long_it_is(
 ) -> None:
     _asked(team, alice, "the first")
     as_alice.get("/?tab=all")
-    with django_assert_num_queries(6):  # session, person, counts, rows, approvals waiting, role in the admin
+    # session, person, counts, rows, what waits in them, stop switch, approvals waiting, role in the admin
+    with django_assert_num_queries(8):
         as_alice.get("/?tab=all")
     for place in range(20):
         _asked(team, alice, f"number {place}")
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         as_alice.get("/?tab=all")
 
 
