@@ -40,6 +40,14 @@ class Place:
     def top(self) -> int:
         return self.y - HALF_HEIGHT
 
+    @property
+    def width(self) -> int:
+        return 2 * HALF_WIDTH
+
+    @property
+    def height(self) -> int:
+        return 2 * HALF_HEIGHT
+
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
@@ -58,24 +66,23 @@ class Arrow:
         return f"{words} ×{self.times}" if self.times > 1 else words
 
 
-HALF_WIDTH, HALF_HEIGHT = 66, 20
-WIDTH, HEIGHT = 900, 300
+HALF_WIDTH, HALF_HEIGHT = 72, 20
 PLACES = {
-    S.QUEUED: (80, 90), S.PLAN: (270, 90), S.EXECUTE_TOOL: (470, 90), S.EVALUATE: (670, 90),
-    S.DONE: (825, 40), S.FAILED: (825, 140), S.NEEDS_APPROVAL: (470, 215), S.CANCELLED: (80, 215),
+    S.QUEUED: (80, 90), S.PLAN: (290, 90), S.EXECUTE_TOOL: (540, 90), S.EVALUATE: (790, 90),
+    S.DONE: (1000, 40), S.FAILED: (1000, 140), S.NEEDS_APPROVAL: (540, 215), S.CANCELLED: (80, 215),
 }  # fmt: skip
 # event, path, label; drawn by hand for the places above
 ARROWS = [
-    ("begin", "M146 90H204", 175, 82, "middle"),
-    ("choose_tools", "M336 90H404", 370, 82, "middle"),
-    ("tools_returned", "M536 90H604", 570, 82, "middle"),
-    ("replan", "M660 70C610 12 330 12 282 70", 470, 22, "middle"),
-    ("conclude", "M292 110C360 168 580 168 650 110", 370, 160, "middle"),
-    ("finish", "M712 70C735 50 745 42 759 40", 700, 50, "end"),
-    ("fail", "M712 110C735 130 745 138 759 140", 730, 148, "end"),
-    ("ask_approval", "M452 110V195", 444, 186, "end"),
-    ("resume", "M488 195V110", 496, 186, "start"),
-    ("none_approved", "M536 215C620 215 664 180 668 110", 628, 226, "start"),
+    ("begin", "M152 90H218", 185, 82, "middle"),
+    ("choose_tools", "M362 90H468", 412, 82, "middle"),
+    ("tools_returned", "M612 90H718", 662, 82, "middle"),
+    ("replan", "M780 70C725 12 355 12 302 70", 540, 20, "middle"),
+    ("conclude", "M312 110C390 172 690 172 768 110", 400, 160, "middle"),
+    ("finish", "M840 70C870 48 900 42 926 40", 876, 44, "end"),
+    ("fail", "M840 110C870 132 900 139 926 140", 876, 146, "end"),
+    ("ask_approval", "M522 110V195", 514, 188, "end"),
+    ("resume", "M558 195V110", 566, 188, "start"),
+    ("none_approved", "M612 215C710 215 786 180 788 110", 716, 226, "start"),
 ]
 BAR = [S.QUEUED, S.PLAN, S.EXECUTE_TOOL, S.NEEDS_APPROVAL, S.EVALUATE, S.DONE]
 BAR_WORDS = {

@@ -19,6 +19,7 @@ from runs.formats import clock, moment, number, plural
 WIDTH, HEIGHT = 1000, 100  # the viewBox of a lane; the page stretches it
 MAX_POINTS = 600  # a lane wider than this is thinned, keeping each bucket's extremes
 SERIES_LANES = 2
+LANE_ROLES = (("symptom", "scope"), ("mechanism", "change"))  # what the first lane shows, and the second
 Point = tuple[float, float]  # epoch seconds, value
 
 
@@ -84,7 +85,7 @@ class Picture:
     def as_json(self) -> dict[str, Any]:
         """What the page's script draws from."""
         lanes = [
-            {"title": lane.title, "kind": lane.kind, "unit": lane.unit, "labels": [reveal(label) for label in lane.labels],
+            {"title": lane.title, "kind": lane.kind, "unit": lane.unit, "labels": [reveal(one) for one in lane.labels],
              "x": [at for at, _ in lane.points], "y": [value for _, value in lane.points]}
             for lane in self.lanes
         ]  # fmt: skip
@@ -149,19 +150,27 @@ def _thinned(points: list[Point]) -> Iterator[Point]:
 def _series_lanes(
     evidence: Iterable[Shown], claims: Sequence[Mapping[str, Any]], onset: datetime | None
 ) -> Iterator[Lane]:
-    cited = [(claim.get("evidence", ""), claim.get("figure", "")) for claim in claims if claim.get("kind") == "number"]
-    found: list[tuple[tuple[int, float], Lane]] = []
-    seen: set[str] = set()
+    """One lane a series, best first. A series that two results hold is drawn from the one that is cited."""
+    cited = _cited_in_order(claims)
+    found: dict[str, tuple[tuple[int, float], Lane]] = {}
     for item in evidence:
         for series in item.data.get("series", []) if item.tool == "query_metrics" else []:
             points = _points(series.get("points", []))
-            if len(points) < 2 or series["id"] in seen:
+            if len(points) < 2:
                 continue
-            seen.add(series["id"])
-            place = _cited_place(cited, item.name, series["id"])
-            lane = Lane(series["id"], "line", points, series.get("unit", ""), _note(series, points, onset), item.name)
-            found.append(((place, -_change(points, onset)), lane))
-    yield from (lane for _, lane in sorted(found, key=lambda pair: pair[0]))
+            rank = (_cited_place(cited, item.name, series["id"]), -_change(points, onset))
+            if series["id"] not in found or rank < found[series["id"]][0]:
+                note = _note(series, points, onset)
+                found[series["id"]] = rank, Lane(series["id"], "line", points, series.get("unit", ""), note, item.name)
+    yield from (lane for _, lane in sorted(found.values(), key=lambda pair: pair[0]))
+
+
+def _cited_in_order(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Evidence and figure of the cited numbers: the first symptom, the first cause, then the rest as they stand."""
+    numbers = [claim for claim in claims if claim.get("kind") == "number"]
+    first = [next((claim for claim in numbers if claim.get("role") in roles), None) for roles in LANE_ROLES]
+    ordered = [claim for claim in first if claim is not None] + numbers
+    return [(claim.get("evidence", ""), claim.get("figure", "")) for claim in ordered]
 
 
 def _cited_place(cited: list[tuple[str, str]], evidence: str, series: str) -> int:

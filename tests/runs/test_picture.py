@@ -35,8 +35,8 @@ def changes(*minutes: int) -> Shown:
     return Shown("E3", "list_changes", {"changes": rows})
 
 
-def cites(figure: str, evidence: str = "E2") -> dict[str, Any]:
-    return {"kind": "number", "evidence": evidence, "figure": figure}
+def cites(figure: str, evidence: str = "E2", role: str = "symptom") -> dict[str, Any]:
+    return {"kind": "number", "evidence": evidence, "figure": figure, "role": role}
 
 
 def drawn(*evidence: Shown, claims: list[dict[str, Any]] | None = None, onset: str = ONSET.isoformat()) -> Picture:
@@ -54,6 +54,18 @@ def test_nothing_to_draw_is_no_picture() -> None:
 def test_a_cited_series_comes_before_one_that_changed_more() -> None:
     picture = drawn(metrics(series("quiet", 5, 6), series("wild", 1, 500)), claims=[cites("orders quiet max")])
     assert [lane.title for lane in picture.lanes] == ["orders quiet", "orders wild"]
+
+
+def test_the_symptom_is_drawn_above_the_suspected_cause() -> None:
+    claims = [cites("orders pool", role="mechanism"), cites("orders p99"), cites("orders rate")]
+    picture = drawn(metrics(series("rate", 1, 9), series("p99", 1, 9), series("pool", 1, 9)), claims=claims)
+    assert [lane.title for lane in picture.lanes] == ["orders p99", "orders pool"]
+
+
+def test_a_series_that_two_results_hold_is_drawn_once_from_the_cited_one() -> None:
+    both = [metrics(series("pool", 1, 9), name="E1"), metrics(series("pool", 1, 9), name="E6")]
+    picture = drawn(*both, metrics(series("wild", 1, 900), name="E7"), claims=[cites("orders pool", "E6")])
+    assert [(lane.title, lane.evidence) for lane in picture.lanes] == [("orders pool", "E6"), ("orders wild", "E7")]
 
 
 def test_without_claims_what_changed_most_is_drawn_first() -> None:
