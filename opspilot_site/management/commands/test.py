@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from argparse import REMAINDER, ArgumentParser
@@ -36,6 +37,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         words = self._words
+        # So that a database of ours is stopped and a pytest of ours is ended when CI gives up on us.
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
         tier = [] if options["all"] else ["-m", "not slow"]
         status = self._pytest("SQLite", [*tier, *words])
         missing = lacking()
