@@ -22,7 +22,7 @@ import redis
 from django.conf import settings
 from django.utils import timezone
 from django.utils.module_loading import import_string
-from rq import SimpleWorker
+from rq import SimpleWorker, worker_registration
 from rq.job import Job
 
 from runs import faults
@@ -73,6 +73,12 @@ class RunWorker(SimpleWorker):
                 return None
         return super().dequeue_job_and_maintain_ttl(*args, **kwargs)
 
+    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
+        if not self.connection.exists(self.key):  # a Redis that lost everything forgot this worker too
+            self.connection.hset(self.key, mapping=self.serialize())
+            worker_registration.register(self)
+        super().heartbeat(*args, **kwargs)
+
     def request_stop(self, signum: Any, frame: Any) -> None:
         stop()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
@@ -104,8 +110,15 @@ def die_with_parent() -> None:
         log.debug("no prctl here: a worker may outlive its supervisor")
 
 
-def _queue() -> Any:
-    return django_rq.get_queue(QUEUE, job_class=DriveJob, commit_mode="auto")
+def _queue(connection: redis.Redis | None = None) -> Any:
+    connection = connection or _hasty(settings.REDIS_URL)
+    return django_rq.get_queue(QUEUE, job_class=DriveJob, commit_mode="auto", connection=connection)
+
+
+@cache
+def _hasty(url: str) -> redis.Redis:
+    # A Redis that is late must hold up neither a request nor a step; the worker waits for jobs on one of its own.
+    return redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1)
 
 
 @faults.point("queue.enqueue")
@@ -166,7 +179,7 @@ def work(burst: bool = False) -> None:
     die_with_parent()
     import_string(settings.OPSPILOT_DRIVER)  # everything is loaded before the first job comes
     import_string(settings.OPSPILOT_WORKER_READY)()
-    queue = _queue()
+    queue = _queue(django_rq.get_connection(QUEUE))
     RunWorker([queue], connection=queue.connection, serializer=queue.serializer).work(burst=burst, with_scheduler=False)
     if not slots().drain(DRAIN_S):
         keeper.hand_back()
