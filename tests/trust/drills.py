@@ -65,8 +65,8 @@ class Told:
 class Drill:
     """The runs of one round."""
 
-    def __init__(self, stack: Stack, outside: str, folder: Path, think_s: float):
-        self.stack, self._outside, self._think_s = stack, outside, think_s
+    def __init__(self, stack: Stack, outside: str, folder: Path, think_s: float, strike_s: float):
+        self.stack, self._outside, self._think_s, self.strike_s = stack, outside, think_s, strike_s
         self._sources = write_source(folder)
         self._team = seed_people()
         self._alice = User.objects.get(username="alice")
@@ -206,13 +206,13 @@ def redis_restart(drill: Drill) -> dict[int, int]:
     return {}
 
 
-def postgres(drill: Drill, seconds: float = 15, every_s: float = 3) -> dict[int, int]:
+def postgres(drill: Drill) -> dict[int, int]:
     """The server is stopped at once (SIGQUIT) and started again, over and over."""
     data = Path(unquote(str(settings.DATABASES["default"]["HOST"]))) / "data"
     pid = int((data / "postmaster.pid").read_text().split()[0])
     argv = Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
     owner = Path(f"/proc/{pid}").stat()
-    server, until = None, time.monotonic() + float(os.environ.get("DRILL_POSTGRES_S", seconds))
+    server, until = None, time.monotonic() + drill.strike_s
     while time.monotonic() < until:
         os.kill(server.pid if server else pid, signal.SIGQUIT)
         if server:
@@ -223,7 +223,7 @@ def postgres(drill: Drill, seconds: float = 15, every_s: float = 3) -> dict[int,
         server = subprocess.Popen(argv, cwd=data, user=owner.st_uid, group=owner.st_gid,
                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         SERVERS.append(server)
-        time.sleep(every_s)
+        time.sleep(3)
     return {}
 
 
@@ -236,7 +236,7 @@ KINDS: dict[str, Callable[[Drill], dict[int, int]]] = {
 
 
 def play(kind: str, stack: Stack, outside: str, folder: Path, options: argparse.Namespace) -> Told:
-    drill = Drill(stack, outside, folder, options.think)
+    drill = Drill(stack, outside, folder, options.think, options.seconds)
     drill.start(options.runs)
     drill.wait_until(lambda run: run.n_steps >= UNDER_WAY or run.is_terminal)
     struck = timezone.now()
@@ -253,6 +253,7 @@ def main() -> None:
     parser.add_argument("kinds", nargs="+", choices=KINDS)
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--think", type=float, default=0.3, help="seconds that each thought and each look takes")
+    parser.add_argument("--seconds", type=float, default=15, help="how long `postgres` restarts the server")
     options = parser.parse_args()
     prepare_database(demo=False)
     with ExitStack() as resources:
