@@ -118,16 +118,16 @@ class Stream:
         return [" " * TEXT_COLUMN + self._look.paint(line, "grey") for line in self._look.fit(weighed, TEXT_COLUMN)]
 
     def _result(self, step: Step, payload: dict[str, Any]) -> list[str]:
-        asked = f"{step.name:<15} {args_in_words(self._asked.pop(payload['call'], {}))}".rstrip()
-        if self._is_gathering:
-            first = [" " * TEXT_COLUMN + line for line in self._look.fit(asked, TEXT_COLUMN)[:1]]
-        else:
-            self._is_gathering = True
-            first = self._line(step.at, "◐", "gathering", asked, "blue")
+        words = args_in_words(self._asked.pop(payload["call"], {}))
+        asked = f"{step.name:<15} {self._look.fit(words, TEXT_COLUMN + 16)[0]}".rstrip()
+        head = " " * TEXT_COLUMN if self._is_gathering else self._head(step.at, "◐", "gathering", "blue")
+        self._is_gathering = True
         glyph, colour = RESULT_GLYPHS.get(payload["status"], ("–", "grey"))
         skipped = f" ({plural(payload['skipped'], 'malformed row')} skipped)" if payload.get("skipped") else ""
         cut = " (cut short)" if payload["status"] == CallStatus.TRUNCATED else ""
-        return first + self._under(payload["summary"] + skipped + cut, glyph, colour, payload.get("evidence", ""))
+        return [head + asked] + self._under(
+            payload["summary"] + skipped + cut, glyph, colour, payload.get("evidence", "")
+        )
 
     def _request(self, at: datetime, number: int) -> list[str]:
         approval = self._approval(number)
@@ -171,10 +171,12 @@ class Stream:
         return self._line(at, badge.glyph, "done", words + stopped, badge.colour.partition("-")[0])
 
     def _line(self, at: datetime, glyph: str, word: str, text: str, colour: str = "") -> list[str]:
-        gap = " " * (15 - _columns(glyph) - 1 - len(word))
-        head = f"{clock(at, seconds=True)}  {self._look.paint(glyph, colour)} {word}{gap} "
         first, *more = self._look.fit(text, TEXT_COLUMN)
-        return [head + first, *(" " * TEXT_COLUMN + line for line in more)]
+        return [self._head(at, glyph, word, colour) + first, *(" " * TEXT_COLUMN + line for line in more)]
+
+    def _head(self, at: datetime, glyph: str, word: str, colour: str = "") -> str:
+        gap = " " * (15 - _columns(glyph) - 1 - len(word))
+        return f"{clock(at, seconds=True)}  {self._look.paint(glyph, colour)} {word}{gap} "
 
     def _under(self, text: str, glyph: str, colour: str, evidence: str = "") -> list[str]:
         first, *more = self._look.fit(text, TEXT_COLUMN)

@@ -72,7 +72,7 @@ def test_a_plan_and_its_results_stand_in_columns() -> None:
     assert lines == [
         "03:12:04  ◐ planning      what changed, and when?",
         "                          supported: pool exhausted (E2 E4) · ruled out: slow database",
-        '03:12:04  ◐ gathering     search_logs pattern "timed out"',
+        '03:12:04  ◐ gathering     search_logs     pattern "timed out"',
         "                    E1 ✓  it was so",
         "                          query_metrics",
         "                   E12 ∅  it was so",
