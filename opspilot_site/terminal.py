@@ -125,9 +125,8 @@ class Stream:
         glyph, colour = RESULT_GLYPHS.get(payload["status"], ("–", "grey"))
         skipped = f" ({plural(payload['skipped'], 'malformed row')} skipped)" if payload.get("skipped") else ""
         cut = " (cut short)" if payload["status"] == CallStatus.TRUNCATED else ""
-        return [head + asked] + self._under(
-            payload["summary"] + skipped + cut, glyph, colour, payload.get("evidence", "")
-        )
+        found = payload["summary"] + skipped + cut
+        return [head + asked, *self._under(found, glyph, colour, payload.get("evidence", ""))]
 
     def _request(self, at: datetime, number: int) -> list[str]:
         approval = self._approval(number)
