@@ -41,6 +41,8 @@
   }
 
   const isText = (node) => node.nodeType === Node.TEXT_NODE && node.data.trim() !== "";
+  // A theme that was just switched fades in: judge where it ends.
+  for (const animation of document.getAnimations()) if (animation instanceof CSSTransition) animation.finish();
   const found = [];
   for (const element of document.body.querySelectorAll(":not(script, style, option, svg *)")) {
     if (![...element.childNodes].some(isText) || !element.checkVisibility({ visibilityProperty: true })) continue;

@@ -12,6 +12,7 @@ class Place:
     name: str
     path: str
     who: str = "bob"
+    is_missing: bool = False
 
 
 def tour(waiting_run: int, request: int, finished_run: int, ticket: str) -> list[Place]:
@@ -42,5 +43,5 @@ def tour(waiting_run: int, request: int, finished_run: int, ticket: str) -> list
         Place("admin-users", "/admin/auth/user/", who="admin"),
         Place("admin-user", "/admin/auth/user/1/change/", who="admin"),
         Place("api", "/api/docs/"),
-        Place("not-found", "/runs/999999/"),
+        Place("not-found", "/runs/999999/", is_missing=True),
     ]
