@@ -32,7 +32,9 @@ def test_a_run_starts_queued_with_one_step_that_says_who_asked(team: Team, alice
     assert step.payload["sources"] == ["shop"]
 
 
-@pytest.mark.parametrize(("goal", "code"), [("", "empty_goal"), ("   \n", "empty_goal"), ("x" * 10_000, "goal_too_long")])
+@pytest.mark.parametrize(
+    ("goal", "code"), [("", "empty_goal"), ("   \n", "empty_goal"), ("x" * 10_000, "goal_too_long")]
+)
 def test_a_goal_that_cannot_be_used_leaves_no_run(goal: str, code: str, team: Team, alice: User) -> None:
     with pytest.raises(Refused) as refusal:
         _create(team, alice, goal)
