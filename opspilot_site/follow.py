@@ -68,7 +68,10 @@ class Follower:
             self.catch_up()
 
     def _decide_at(self, approval: Approval) -> str:
-        return f"{self._url}/approvals/{approval.pk}    or   ./opspilot approve {approval.pk}"
+        page = f"{self._url}/approvals/{approval.pk}"
+        if approval.is_question:
+            return f"{page}    or   ./opspilot approve {approval.pk} (it happened), deny {approval.pk} (it did not)"
+        return f"{page}    or   ./opspilot approve {approval.pk}"
 
 
 def _approval(number: int) -> Approval:

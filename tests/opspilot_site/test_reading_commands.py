@@ -17,7 +17,9 @@ from agent.jobs import tool_host
 from opspilot_site import diagnosis
 from opspilot_site.dotenv import add_to_list
 from opspilot_site.management.commands.tool import arguments
-from runs.models import Installation, Team
+from runs.models import Team
+from runs.services.actors import Actor
+from runs.services.halt import halt_all
 from tests.flows.incident import write_incident
 from tests.runs.commands.conftest import Shell, shell
 
@@ -94,9 +96,11 @@ def test_doctor_warns_where_a_key_is_missing_for_claude(team: Team, settings: An
 
 def test_doctor_says_that_the_stop_switch_is_on(team: Team, shell: Shell) -> None:
     assert "stop switch" not in _findings(shell("doctor", "--json").out)
-    Installation.objects.update(halted_by="cli:root")
+    halt_all(Actor.shell("root"), "a bad deploy")
+    found = _findings(shell("doctor", "--json").out)["stop switch"][0]
 
-    assert "--release" in _findings(shell("doctor", "--json").out)["stop switch"][0]["hint"]
+    assert found["words"] == "everything is stopped by root (command line): a bad deploy"
+    assert "--release" in found["hint"]
 
 
 @pytest.mark.parametrize(

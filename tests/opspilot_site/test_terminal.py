@@ -118,6 +118,10 @@ def test_who_must_decide_is_said_for_each_kind_of_request() -> None:
     [
         (_step(StepKind.VOTE, "approve", {"reason": ""}, "user:bob"), "✔ approved      by bob"),
         (_step(StepKind.VOTE, "deny", {"reason": "not now"}, "user:bob"), "✕ denied        by bob: not now"),
+        (
+            _step(StepKind.VOTE, "deny", {"kind": "settle", "reason": ""}, "user:bob"),
+            "✔ answered      by bob: it did not happen",
+        ),
         (_step(StepKind.VOTE, "expire", {}, "system"), "– expired       nobody decided in time"),
         (_step(StepKind.NOTE, "note", {"text": "see here"}, "user:alice"), "✎ note          alice: see here"),
         (_step(StepKind.HOLD, "hold", {"reason": "wait"}, "user:alice"), "⏸ held          by alice: wait"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from runs.audit import canonical, digest
 from runs.models import Approval, Run, Team, ToolCall
-from runs.services.approvals import open_request
+from runs.services.approvals import open_question, open_request
 from runs.services.policies import Ruling
 from runs.states import CallStatus, Effect, Role, RunState
 
@@ -48,3 +49,10 @@ def make_request(
     run = run or make_run(team, starter, state=RunState.NEEDS_APPROVAL, plan_seq=1)
     ruling = Ruling(effect, votes, Role.APPROVER, "writes need votes")
     return open_request(run, make_call(run, index), ruling, "The goal asks for a ticket.")
+
+
+def make_question(team: Team, starter: User | None, run: Run | None = None) -> Approval:
+    """A run that waits to be told whether its ticket was made: the answer to the call was lost."""
+    run = run or make_run(team, starter, state=RunState.NEEDS_APPROVAL, plan_seq=1)
+    sent_at = timezone.now() - timedelta(minutes=3)
+    return open_question(run, make_call(run, status=CallStatus.OUTCOME_UNKNOWN, started_at=sent_at))

@@ -13,7 +13,7 @@ from runs.states import StepKind
 from runs.timeline import args_in_words, cycles, line_of, said_by
 
 
-def step(seq: int, kind: str, name: str, actor: str = "driver", **payload: Any) -> Step:
+def step(seq: int, kind: str, name: str, /, actor: str = "driver", **payload: Any) -> Step:
     at = datetime(2026, 3, 1, 3, 12, seq % 60, tzinfo=UTC)
     return Step(seq=seq, kind=kind, name=name, actor=actor, at=at, body=json.dumps(payload))
 
@@ -112,3 +112,9 @@ def test_an_actor_is_said_as_people_say_it(actor: str, words: str) -> None:
 def test_long_arguments_are_cut_and_usual_ones_left_out() -> None:
     assert args_in_words({"service": "", "limit": 20, "since": "30m"}) == "since 30m"
     assert len(args_in_words({"pattern": "x" * 1_000})) == 140
+
+
+@pytest.mark.parametrize(("vote", "words"), [("approve", "says: it happened"), ("deny", "says: it did not happen")])
+def test_an_answer_is_not_worded_as_an_approval(vote: str, words: str) -> None:
+    line = line_of(step(9, "vote", vote, actor="user:bob", approval=3, kind="settle", reason="seen"), 1, {})
+    assert (line.who, line.words, line.quoted, line.loud) == ("bob", words, "seen", True)

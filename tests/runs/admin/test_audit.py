@@ -17,7 +17,9 @@ from runs.admin.audit import PAGE_SIZE
 from runs.admin.audit_export import cell
 from runs.models import Run, Step, Team
 from runs.services.actors import Actor
+from runs.services.approvals import decide_approval
 from runs.services.runs import add_note, cancel_run
+from tests.runs.making import make_question
 from tests.runs.pages import stories
 
 pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
@@ -52,6 +54,20 @@ def test_each_step_says_when_who_for_whom_what_and_the_result(as_bob: Client, ru
     assert rows(page) == run.steps.count()
     for words in ("driver", "for alice", "asked for approval in <strong>run", "Waiting for approval", "create"):
         assert words in page
+
+
+@pytest.mark.parametrize(
+    ("happened", "words"), [(True, "said that it happened"), (False, "said that it did not happen")]
+)
+def test_an_answer_is_not_listed_as_an_approval(
+    as_bob: Client, bob: User, team: Team, alice: User, happened: bool, words: str
+) -> None:
+    question = make_question(team, alice)
+    decide_approval(question.pk, user=bob, approve=happened, args_sha256=question.args_sha256)
+    page = shown(as_bob, kind="vote")
+    assert f"{words}, in <strong>request {question.pk}" in page
+    assert "approved <strong>" not in page
+    assert "denied <strong>" not in page
 
 
 def test_the_payload_is_folded_and_hostile_text_in_it_is_inert(as_bob: Client, run: Run, alice: User) -> None:

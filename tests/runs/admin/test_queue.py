@@ -14,7 +14,7 @@ from django.utils import timezone
 from runs.models import Approval, Team, Vote
 from runs.services.approvals import decide_approval
 from runs.states import ApprovalState
-from tests.runs.making import make_request
+from tests.runs.making import make_question, make_request
 
 REASON = "Nobody needs these tickets"
 
@@ -195,3 +195,16 @@ def test_an_empty_queue_names_the_last_decision(as_bob: Client, bob: User, team:
     page = as_bob.get("/admin/approvals/").content.decode()
     assert "Nothing waits for you" in page
     assert "Last decision: Denied by bob" in page
+
+
+@pytest.mark.parametrize("decision", ["approve", "deny"])
+def test_a_question_is_answered_alone_and_not_ticked(as_bob: Client, team: Team, alice: User, decision: str) -> None:
+    question, request = make_question(team, alice), make_request(team, alice)
+    page = as_bob.get("/admin/approvals/").content.decode()
+    assert f'value="{request.pk}" aria-label="Select' in page
+    assert f'value="{question.pk}" aria-label="Select' not in page
+    refused = decide(as_bob, [request, question], decision, reason=REASON).content.decode()
+    assert "answered one by one" in refused
+    confirm = as_bob.get("/admin/approvals/confirm", {"id": [question.pk], "decision": decision}, follow=True)
+    assert "answered one by one" in confirm.content.decode()
+    assert states() == [ApprovalState.PENDING] * 2

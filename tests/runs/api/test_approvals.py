@@ -14,6 +14,7 @@ from runs.services.teams import add_member
 from runs.states import ApprovalState, Role, RunState
 from tests.runs.api.conftest import Caller
 from tests.runs.api.problem import problem
+from tests.runs.making import make_question
 from tests.runs.story import TICKET, parked
 
 
@@ -145,3 +146,30 @@ def test_the_list_is_most_urgent_first_and_flat(
     assert [row["id"] for row in rows] == [later[-1].pk, approval.pk, *(row.pk for row in later[:-1])]
     assert client.get(f"/api/approvals?run={approval.run_id}").json()["results"][0]["id"] == approval.pk
     assert client.get("/api/approvals?state=DENIED").json()["results"] == []
+
+
+def test_a_question_says_its_kind_its_key_and_when_it_was_sent(alice: User, team: Team, by_token: Caller) -> None:
+    question = make_question(team, alice)
+
+    body = by_token(alice).get(f"/api/approvals/{question.pk}").json()
+
+    assert (body["kind"], body["key"]) == ("settle", question.call.key)
+    assert body["sent_at"] is not None
+    assert body["your_vote"] == {"allowed": True, "why": ""}
+
+
+def test_a_question_is_answered_without_a_reason_by_who_started_the_run(
+    alice: User, team: Team, by_token: Caller
+) -> None:
+    question = make_question(team, alice)
+
+    response = by_token(alice).post(f"/api/approvals/{question.pk}/decide", _word(question, "deny"))
+
+    assert (response.status_code, response.json()["state"]) == (200, ApprovalState.DENIED)
+    assert Run.objects.get().state == RunState.EXECUTE_TOOL
+
+
+def test_a_request_that_was_not_sent_has_no_time_of_sending(bob: User, approval: Approval, by_token: Caller) -> None:
+    body = by_token(bob).get(f"/api/approvals/{approval.pk}").json()
+
+    assert (body["kind"], body["sent_at"]) == ("call", None)

@@ -14,6 +14,8 @@ from rest_framework.test import APIClient
 
 from runs.api import health
 from runs.models import Run, Team
+from runs.services.actors import Actor
+from runs.services.halt import halt_all
 from tests.runs.api.conftest import Caller
 from tests.runs.api.problem import problem
 from tests.runs.story import a_run, approved, claimed, finished, parked
@@ -71,6 +73,15 @@ def test_health_answers_503_without_a_database_and_leaks_nothing(
     assert response.status_code == 503
     assert response.json()["database"] == "away"
     assert b"internal" not in response.content
+
+
+def test_health_says_that_everything_is_stopped_and_not_why(nobody: APIClient, team: Team) -> None:
+    halt_all(Actor.shell("root"), "a secret reason")
+    response = nobody.get("/healthz")
+
+    assert response.json()["halted"] is True
+    assert b"secret" not in response.content
+    assert b"root" not in response.content
 
 
 def test_health_is_not_sent_to_https(nobody: APIClient, db: None, settings: Any) -> None:

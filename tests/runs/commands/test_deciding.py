@@ -12,8 +12,10 @@ from runs.models import Approval, Run, Team
 from runs.services.tokens import issue_token
 from runs.states import ApprovalState, RunState
 from tests.runs.commands.conftest import Shell
+from tests.runs.making import make_question
 from tests.runs.story import TICKET, parked
 
+TICKET_OF_MAKING = "All ten connections are in use."
 UseToken = Callable[[User], None]
 Answers = Callable[[str], list[str]]
 
@@ -125,9 +127,7 @@ def test_deny_needs_a_reason_and_tells_it(approval: Approval, bob: User, shell: 
     assert _state() == ApprovalState.DENIED
 
 
-def test_deny_without_a_reason_is_wrong_usage(
-    approval: Approval, bob: User, shell: Shell, token_of: UseToken
-) -> None:
+def test_deny_without_a_reason_is_wrong_usage(approval: Approval, bob: User, shell: Shell, token_of: UseToken) -> None:
     token_of(bob)
     ended = shell("deny", approval.pk, "--yes")
 
@@ -160,3 +160,27 @@ def test_hidden_characters_in_arguments_are_spelled_out(
 
     assert "a⟦U+202E⟧b⟦U+001B⟧[2Kc" in out
     assert "\u202e" not in out and "\u001b" not in out
+
+
+@pytest.mark.parametrize(
+    ("command", "asked", "after", "state"),
+    [
+        ("approve", "Say that it happened? [y/N] ", "It happened.", ApprovalState.APPROVED),
+        ("deny", "Say that it did not happen? [y/N] ", "It did not happen.", ApprovalState.DENIED),
+    ],
+)
+def test_a_question_is_answered_without_a_reason_after_it_said_where_to_look(
+    team: Team, alice: User, shell: Shell, token_of: UseToken, answers: Answers, command: str, asked: str, after: str,
+    state: str,
+) -> None:  # fmt: skip
+    question = make_question(team, alice)
+    token_of(alice)
+    heard = answers("y")
+    ended = shell(command, question.pk)
+
+    assert (ended.code, heard) == (0, [asked])
+    for words in ("did this happen?", "tickets kept here", question.call.key, "  sent       ", TICKET_OF_MAKING, after):
+        assert words in ended.out
+    for words in ("approved", "denied", "expires", "votes", "written by the planner"):
+        assert words not in ended.out
+    assert _state() == state

@@ -51,6 +51,11 @@ def begin(starter: User, team: Team, goal: str = GOAL, as_of: datetime | None = 
     return story
 
 
+def created(starter: User, team: Team, **more: Any) -> Run:
+    """A run that nobody drives yet."""
+    return create_run(goal=GOAL, team=team, actor=Actor.person(starter), origin="web", sources=SOURCES, **more).run
+
+
 def gather(story: Story) -> None:
     """First cycle: three reads, one of them without data; then back to PLAN."""
     _think(story, "What changed its behaviour, and when?")

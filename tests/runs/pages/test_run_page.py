@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from runs.formats import clock
 from runs.models import Run, Step, Team
 from runs.services import drive
 from runs.services.actors import Actor
+from runs.services.approvals import decide_approval
 from runs.services.runs import add_note, cancel_run, hold_run
 from runs.states import RunState
 from tests.runs.pages import stories
@@ -168,7 +173,7 @@ def test_what_does_not_exist_is_not_found(as_alice: Client, url: str) -> None:
     assert as_alice.get(url).status_code == 404
 
 
-@pytest.mark.parametrize("verb", ["cancel", "hold", "release", "note"])
+@pytest.mark.parametrize("verb", ["cancel", "hold", "release", "note", "start"])
 def test_steering_another_teams_run_is_not_found_and_by_link_not_possible(
     as_mallory: Client, as_alice: Client, planning: Story, verb: str
 ) -> None:
@@ -216,3 +221,63 @@ def test_a_form_without_its_token_is_refused(alice: User, planning: Story) -> No
     client.force_login(alice)
     assert client.post(f"/runs/{planning.run.pk}/cancel").status_code == 403
     assert Run.objects.get(pk=planning.run.pk).state == RunState.PLAN
+
+
+def test_a_run_that_was_not_started_has_a_button_to_start_it(as_alice: Client, alice: User, team: Team) -> None:
+    run = stories.created(alice, team, start=False)
+    page = as_alice.get(f"/runs/{run.pk}/").content.decode()
+    assert "Not started yet" in page
+    assert f'action="/runs/{run.pk}/start"' in page
+    assert "Waiting for a worker" not in page
+    assert "Release it" not in page
+    assert b"Not started" in as_alice.get("/?tab=all").content
+    page = as_alice.post(f"/runs/{run.pk}/start", follow=True).content.decode()
+    assert "Waiting for a worker" in page
+    assert Run.objects.get(pk=run.pk).hold_reason == ""
+
+
+def test_only_who_may_steer_a_run_starts_it(as_alice: Client, bob: User, team: Team) -> None:
+    run = stories.created(bob, team, start=False)
+    assert f'action="/runs/{run.pk}/start"' not in as_alice.get(f"/runs/{run.pk}/").content.decode()
+    assert as_alice.post(f"/runs/{run.pk}/start").status_code == 403
+    assert as_alice.get(f"/runs/{run.pk}/start").status_code == 405
+    assert Run.objects.get(pk=run.pk).is_not_started
+
+
+def test_a_retry_says_when_and_why_on_page_and_list(as_alice: Client, planning: Story) -> None:
+    until = timezone.now() + timedelta(minutes=2)
+    drive.hold_for_retry(planning.run, planning.lease, until, "The model answered 529.", attempt=2)
+    words = clock(until, seconds=True)
+    page = page_of(as_alice, planning)
+    assert f"Retrying {words} · attempt 3" in page
+    assert f"Tries again {words}: The model answered 529." in page
+    listed = as_alice.get("/?tab=all").content.decode()
+    assert f"Retrying {words} · attempt 3" in listed
+    assert "The model answered 529." in listed
+
+
+def test_a_failed_run_lists_what_was_sent_outside_and_what_to_do(as_alice: Client, waiting: Story, bob: User) -> None:
+    call = waiting.run.calls.get(tool="create_ticket")
+    approval = waiting.run.approvals.get()
+    decide_approval(approval.pk, user=bob, approve=True, args_sha256=approval.args_sha256)
+    waiting.run.refresh_from_db()
+    call.refresh_from_db()
+    drive.start_call(waiting.run, waiting.lease, call)
+    drive.fail(waiting.run, waiting.lease, "poison", "3 processes died while they drove this run.")
+    page = page_of(as_alice, waiting)
+    assert "Something outside may have been changed." in page
+    assert "create_ticket: was under way when the run ended" in page
+    assert "Nothing outside was changed" not in page
+    assert "Do not start it again as it is" in page
+    assert "Start it again…" not in page
+    markdown = as_alice.get(f"/runs/{waiting.run.pk}/report.md").content.decode()
+    assert "Something outside may have been changed." in markdown
+    assert "3 processes died" in markdown
+
+
+def test_a_failed_run_that_sent_nothing_can_be_started_again(as_alice: Client, planning: Story) -> None:
+    drive.fail(planning.run, planning.lease, "model_misconfigured", "The key is refused.")
+    page = page_of(as_alice, planning)
+    assert_in_order(
+        page, "The key is refused.", "Nothing outside was changed.", "correct the key", "/runs/new?goal=Inv"
+    )

@@ -16,7 +16,7 @@ from runs.services.errors import Refused
 from runs.services.runs import cancel_run
 from runs.services.teams import add_member
 from runs.states import ApprovalState, CallStatus, Effect, Role, RunState
-from tests.runs.making import make_request
+from tests.runs.making import make_question, make_request
 
 pytestmark = pytest.mark.django_db
 
@@ -155,3 +155,14 @@ def test_the_run_waits_until_the_last_request_is_decided(team: Team, alice: User
     assert Run.objects.get(pk=first.run_id).state == RunState.NEEDS_APPROVAL
     _decide(second, bob)
     assert Run.objects.get(pk=first.run_id).state == RunState.EXECUTE_TOOL
+
+
+def test_whether_a_call_happened_may_be_said_by_every_person_but_viewers(
+    team: Team, alice: User, bob: User, mallory: User
+) -> None:
+    add_member(team, User.objects.create_user("vic"), Role.VIEWER)
+    add_member(team, User.objects.create_user("robot"), Role.APPROVER, is_service=True)
+    question = make_question(team, alice)
+    assert possible_voters(question) == [alice, bob]
+    for person in User.objects.all():
+        assert bool(may(person, "vote", question)) == (person in (alice, bob)), person
