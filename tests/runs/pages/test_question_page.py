@@ -1,4 +1,4 @@
-"""The page that asks whether a call did happen whose answer was lost: it names where to look, and never says approve."""
+"""The page that asks whether a call did happen whose answer was lost: where to look, and never a word of approving."""
 
 from __future__ import annotations
 
