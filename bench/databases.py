@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 from django.conf import settings
 
 from opspilot_site.test_machine import lacking, postgres_programs, throwaway_postgres
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 KINDS = (SQLITE, POSTGRESQL)
+START_S = 30
 
 
 class NoDatabase(Exception):
@@ -38,4 +41,18 @@ def database(kind: str, folder: Path) -> Iterator[str]:
     if programs is None:
         raise NoDatabase(f"no PostgreSQL here: {lacking()['PostgreSQL']}")
     with throwaway_postgres(programs, durable=True) as url:
+        _wait_for(url)
         yield url
+
+
+def _wait_for(url: str) -> None:
+    """Its socket is there before it takes connections."""
+    deadline = time.monotonic() + START_S
+    while True:
+        try:
+            psycopg.connect(url).close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

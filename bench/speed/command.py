@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -92,7 +93,7 @@ def _guarded(name: str, session: Session) -> Iterator[Figure]:
     """A bench that breaks says so in the table; the others go on."""
     try:
         yield from BENCHES[name](session)
-    except (ContenderFailed, NotStarted) as broken:
+    except (ContenderFailed, NotStarted, psycopg.Error) as broken:
         yield Figure(name, "did not finish", "", None, note=str(broken))
 
 
