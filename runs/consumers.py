@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from contextlib import suppress
-from typing import Any
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
@@ -19,13 +18,13 @@ from runs.states import TERMINAL
 from runs.watching import Ready, hub, read_ready
 
 FIRST_TICK_S = 0.5
-TICK_S = 15.0  # silence for longer than two of these tells the page that the line is dead
-ASK_AGAIN_TICKS = 4  # every so many ticks: is this person still allowed to look?
+TICK_S = 5.0  # how soon a page hears that notices flow no more; its silence tells it that the line is dead
+ASK_AGAIN_TICKS = 12  # every so many ticks: is this person still allowed to look?
 NOT_YOURS, NOTHING_TO_SAY, TRY_AGAIN = 4404, 4400, 1013
 log = logging.getLogger(__name__)
 
 
-class RunConsumer(AsyncWebsocketConsumer):
+class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
     """`?after=N`: the last seq the page has. Messages: step, tick (and whether notices flow), finished."""
 
     async def connect(self) -> None:
@@ -104,12 +103,14 @@ def _after(query: bytes) -> int:
     return int(asked) if asked.isdecimal() and len(asked) < 10 else 0
 
 
-@database_sync_to_async
-def _head_if_visible(user: User | AnonymousUser | Any, run_id: int) -> int | None:
+async def _head_if_visible(user: User | AnonymousUser, run_id: int) -> int | None:
     """The run's last seq if this person may see it now: the account is read anew, it may have been closed since."""
-    if not user.is_authenticated:
-        return None
-    current = User.objects.filter(pk=user.pk, is_active=True).first()
+    return await database_sync_to_async(_head)(user, run_id)  # type: ignore[no-any-return]
+
+
+def _head(user: User | AnonymousUser, run_id: int) -> int | None:
+    current = User.objects.filter(pk=user.pk or 0, is_active=True).first()
     if current is None:
         return None
-    return Run.objects.visible_to(current).filter(pk=run_id).values_list("n_steps", flat=True).first()
+    run = Run.objects.visible_to(current).filter(pk=run_id).only("n_steps").first()
+    return run.n_steps if run else None

@@ -31,7 +31,7 @@ class Table:
 
     title: str
     columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
     numbers: frozenset[int] = frozenset()
     marked: int = -1
     note: str = ""

@@ -15,9 +15,13 @@ from functools import cache
 import redis
 import redis.asyncio
 from django.conf import settings
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 CHANNEL = "opspilot:steps"
 FIRST_RETRY_S, LAST_RETRY_S = 0.2, 5.0
+# redis-py would reconnect in silence; the pages are to be told, so that is done here.
+NO_RETRY = Retry(NoBackoff(), 0)
 log = logging.getLogger(__name__)
 
 
@@ -63,7 +67,9 @@ class Subscriber:
             wait_s = min(wait_s * 2, LAST_RETRY_S)
 
     async def _connected(self) -> AsyncIterator[Notice]:
-        client = redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=10)
+        client = redis.asyncio.Redis.from_url(
+            settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=10, retry=NO_RETRY
+        )
         try:
             async with client.pubsub(ignore_subscribe_messages=True) as pubsub:
                 await pubsub.subscribe(CHANNEL)

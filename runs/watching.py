@@ -11,6 +11,7 @@ import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from time import monotonic
 from weakref import WeakKeyDictionary
 
 from channels.db import database_sync_to_async
@@ -111,8 +112,12 @@ class Hub:
 
     async def _look(self) -> None:
         """What the notices did not bring: a slow look at the heads of the watched runs, one query for all of them."""
+        looked_at = monotonic()
         while True:
-            await asyncio.sleep(LOOK_S if self.is_live else LOOK_ALONE_S)
+            await asyncio.sleep(LOOK_ALONE_S)
+            if self.is_live and monotonic() - looked_at < LOOK_S:
+                continue
+            looked_at = monotonic()
             try:
                 for notice in await _read_heads(list(self._watched)):
                     self._tell(notice)

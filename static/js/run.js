@@ -7,7 +7,7 @@
   const live = document.getElementById("live");
   const follow = document.getElementById("follow");
   const favicon = document.getElementById("favicon");
-  const SILENCE_MS = 40000; // two ticks of the server missed: the line is dead
+  const SILENCE_MS = 20000; // several ticks of the server missed: the line is dead
   const QUIET_MS = 400; // nothing is swapped while a hand is on the page
 
   let after = Number(page.dataset.after);
