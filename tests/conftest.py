@@ -98,6 +98,7 @@ def redis_url() -> Iterator[str]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database-only", action="store_true", help="only tests that use the database, no browser")
+    parser.addoption("--orders", type=int, default=200, help="examples that the slow state machine tries")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -113,7 +113,8 @@ def _store(step: Step, expected: Mapping[str, Any], values: Mapping[str, Any]) -
             # One statement, so one round trip, and atomic by itself outside of a transaction.
             both = f"WITH moved AS ({update} RETURNING 1) {insert} SELECT {_marks()} FROM moved"  # noqa: S608
             cursor.execute(both, [*update_values, *insert_values])
-            return cursor.rowcount == 1
+            moved: bool = cursor.rowcount == 1
+            return moved
         with transaction.atomic():
             cursor.execute(update, update_values)
             if cursor.rowcount == 1:
