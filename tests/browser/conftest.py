@@ -26,6 +26,7 @@ has_failed = pytest.StashKey[bool]()
 People = Callable[..., Visitor]
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All of them in one process of pytest-xdist: they share the stack."""
     for item in items:
