@@ -29,6 +29,7 @@ GLYPHS = {
     "circle": "○", "cross": "✕", "dash": "–", "empty": "∅", "therefore": "∴", "likely": "◑",
 }  # fmt: skip
 
+HOURS_ONLY_S = 7_200  # of the time left: a badge must fit a phone
 STATES = {
     RunState.QUEUED: Badge("queued", "Queued", "grey"),
     RunState.PLAN: Badge("half", "Planning", "blue"),
@@ -104,7 +105,10 @@ def _request_badge(run: Run, now: datetime) -> Badge:
         return QUESTION
     badge = STATES[RunState.NEEDS_APPROVAL]
     left_s = min(((request.expires_at - now).total_seconds() for request in run.open_requests), default=0)
-    return Badge(badge.icon, f"{badge.word} · {time_left(left_s)} left", badge.colour) if left_s > 0 else badge
+    if left_s <= 0:
+        return badge
+    shown_s = left_s if left_s < HOURS_ONLY_S else left_s // 3_600 * 3_600
+    return Badge(badge.icon, f"{badge.word} · {time_left(shown_s)} left", badge.colour)
 
 
 def said_by(actor: str) -> str:

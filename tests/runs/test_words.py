@@ -42,6 +42,7 @@ def request(minutes: float, kind: str = ApprovalKind.CALL) -> Approval:
         (badge(RunState.PLAN, halted_by="user:dora", **HELD), "⏸ Held by alice (grey)"),
         (badge(RunState.DONE, halted_by="user:dora", outcome=Outcome.LIKELY), "◑ Likely cause (green-outline)"),
         (badge(RunState.NEEDS_APPROVAL, [request(42.5)]), "✋ Waiting for approval · 42 min left (amber)"),
+        (badge(RunState.NEEDS_APPROVAL, [request(23 * 60 + 59)]), "✋ Waiting for approval · 23 h left (amber)"),
         (badge(RunState.NEEDS_APPROVAL, [request(42), request(5)]), "✋ Waiting for approval · 5 min left (amber)"),
         (badge(RunState.NEEDS_APPROVAL, [request(-1)]), "✋ Waiting for approval (amber)"),
         (badge(RunState.NEEDS_APPROVAL, [request(42)], "user:dora"), "✋ Waiting for approval · 42 min left (amber)"),

@@ -107,8 +107,8 @@ def test_runs_that_would_move_are_stopped_and_the_others_are_what_they_were(
     assert "Held by alice" in _badge(as_bob, held.pk)
     assert "Cancelled" in _badge(as_bob, ended.pk)
     page = as_bob.get(f"/runs/{moving.pk}/").content.decode()
-    assert "with all other runs" in page
-    assert "with all other runs" not in as_bob.get(f"/runs/{ended.pk}/").content.decode()
+    assert "Stopped with all other runs." in page
+    assert "Stopped with all other runs." not in as_bob.get(f"/runs/{ended.pk}/").content.decode()
 
 
 def _badge(client: Client, pk: int) -> str:
