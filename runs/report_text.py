@@ -126,7 +126,7 @@ def _why(run: Run, report: dict[str, Any]) -> str:
     if why.get("unmet"):
         lines.append("Missing: " + _sentence("; ".join(why["unmet"])))
     if run.stopped_by:
-        lines.append(f"Stopped early by its limit: {inline(run.stopped_by)}. This report covers what was seen.")
+        lines.append(f"Stopped early: {inline(run.stopped_by)}. This report covers what was seen.")
     return "\n".join(lines)
 
 
