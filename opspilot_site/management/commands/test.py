@@ -53,8 +53,7 @@ class Command(BaseCommand):
 
     def _pytest(self, database: str, words: list[str], **extra: str) -> int:
         self._say(f"\nTests on {database}")
-        # loadgroup: the browser tests share one stack, so one process runs them all.
-        workers = ["-n", str(min(os.cpu_count() or 1, 8)), "--dist", "loadgroup"] if _is_broad(words) else []
+        workers = ["-n", str(min(os.cpu_count() or 1, 8))] if _is_broad(words) else []
         prefix = ["env", *(f"{name}={value}" for name, value in extra.items())] if extra else []
         command = [*prefix, sys.executable, "-m", "pytest", "-q", *workers, *words]
         status = subprocess.run(command, cwd=settings.BASE_DIR, check=False).returncode  # noqa: S603  our own words
