@@ -23,7 +23,6 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -56,6 +55,7 @@ POINTS = [point for point in faults.POINTS if point not in ("run.create", "appro
 
 
 WHICH = st.integers(0, 1)
+RARELY = st.integers(0, 3)  # what is irrevocable is done at 0 only, so that most examples go on
 
 
 class Killed(BaseException):
@@ -97,9 +97,11 @@ class Planner:
 
     def next(self, transcript: Transcript, tools: Any, budget: Any, on_text: Any) -> Move:
         turn = sum(isinstance(item, Planned) for item in transcript.items)
-        look, look_back = ("list_changes", {}), ("list_changes", {"last": "2h"})
+        look, look_back = ("list_changes", {}), ("search_logs", {"level": "ERROR"})
         first, second = (("create_ticket", {**TICKET, "title": f"house: {what} open"}) for what in ("lamps", "doors"))
-        return [calls(look), calls(look, first, second), calls(look, look_back), concludes(REPORT)][min(turn, 3)]
+        return [calls(look), calls(look_back, first, second), calls(("query_metrics", {})), concludes(REPORT)][
+            min(turn, 3)
+        ]
 
 
 @dataclass
@@ -142,6 +144,12 @@ class Machine(RuleBasedStateMachine):
     def deliver_again(self, which: int) -> None:
         self._drive(self.ids[which])
 
+    @rule()
+    def people_and_workers(self) -> None:
+        """The course of a quiet day, so that examples get far enough to be struck late."""
+        self.deliver()
+        self.approve("bob")
+
     @rule(
         which=WHICH,
         point=st.sampled_from(POINTS),
@@ -179,19 +187,32 @@ class Machine(RuleBasedStateMachine):
     def flush(self) -> None:
         redis.Redis.from_url(settings.REDIS_URL).flushall()
 
-    @rule(who=st.sampled_from(["alice", "bob", "carol"]), approve=st.booleans(), changed=st.booleans())
-    def vote(self, who: str, approve: bool, changed: bool) -> None:
+    @rule(who=st.sampled_from(["alice", "bob", "carol"]), sure=RARELY, changed=st.booleans())
+    def vote(self, who: str, sure: int, changed: bool) -> None:
         for approval in Approval.objects.pending().filter(run__in=self.ids).order_by("id")[:1]:
             digest = "0" * 64 if changed else approval.args_sha256
             with suppress(Refused):
                 decide_approval(
-                    approval.pk, user=self.living.people[who], approve=approve, args_sha256=digest,
+                    approval.pk, user=self.living.people[who], approve=sure > 0, args_sha256=digest,
                     reason="As we said before.",
                 )  # fmt: skip
 
-    @rule()
+    @rule(who=st.sampled_from(["bob", "carol"]))
+    def approve(self, who: str) -> None:
+        for approval in Approval.objects.pending().filter(run__in=self.ids):
+            with suppress(Refused):
+                decide_approval(
+                    approval.pk, user=self.living.people[who], approve=True, args_sha256=approval.args_sha256
+                )
+
+    @rule(sure=RARELY)
+    def time_runs_out(self, sure: int) -> None:
+        if sure == 0:
+            self.expire()
+
     def expire(self) -> None:
-        Approval.objects.filter(run__in=self.ids).update(expires_at=timezone.now() - timedelta(seconds=1))
+        open_or_unused = Approval.objects.filter(run__in=self.ids, state__in=["PENDING", "APPROVED"])
+        open_or_unused.update(expires_at=timezone.now() - timedelta(seconds=1))
         reconcile_once()
 
     @rule(which=WHICH)
@@ -209,8 +230,7 @@ class Machine(RuleBasedStateMachine):
         with suppress(Refused):
             add_note(self.ids[which], Actor.system(), "Look at the lamps.")
 
-    @precondition(lambda self: self.ids)
-    @rule(which=WHICH, sure=st.integers(0, 3))
+    @rule(which=WHICH, sure=RARELY)
     def cancel(self, which: int, sure: int) -> None:
         if sure == 0:
             with suppress(Refused):
