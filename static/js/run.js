@@ -66,12 +66,22 @@
     section = document.createElement("section");
     section.className = "cycle";
     section.dataset.cycle = number;
-    section.innerHTML =
-      `<input class="cycle__toggle visually-hidden" type="checkbox" id="cycle-${Number(number)}" checked>` +
-      `<label class="cycle__head" for="cycle-${Number(number)}"><strong>Cycle ${Number(number)}</strong> <span class="soft cycle__summary"></span></label>` +
-      '<ol class="lines"></ol>';
+    const id = `cycle-${Number(number)}`;
+    const toggle = made("input", { type: "checkbox", id, checked: true, className: "cycle__toggle visually-hidden" });
+    const label = made("label", { className: "cycle__head", htmlFor: id });
+    label.append(made("strong", { textContent: `Cycle ${Number(number)}` }), " ", made("span", { className: "soft cycle__summary" }));
+    section.append(toggle, label, made("ol", { className: "lines" }));
     timeline.append(section);
     return section;
+  }
+
+  function made(name, properties) {
+    return Object.assign(document.createElement(name), properties);
+  }
+
+  // What the server's own templates rendered, as nodes: parsed apart from the page, so nothing in it runs.
+  function nodesOf(html) {
+    return document.importNode(new DOMParser().parseFromString(html, "text/html").body, true);
   }
 
   function addStep(message) {
@@ -82,9 +92,7 @@
     if (message.kind === "tool_result") {
       lines.querySelector(`[data-kind="tool_intent"][data-call="${Number(message.call)}"]`)?.remove();
     }
-    const holder = document.createElement("template");
-    holder.innerHTML = message.html; // our own server's rendering; everything in it is escaped there
-    const line = holder.content.firstElementChild;
+    const line = nodesOf(message.html).firstElementChild;
     line.classList.add("is-new");
     lines.append(line);
     if (follow.checked) line.scrollIntoView({ block: "nearest" });
@@ -114,9 +122,9 @@
     return details.id || details.dataset.evidence || details.querySelector("summary")?.textContent;
   }
 
-  function swap(part, html) {
+  function swap(part, fresh) {
     const open = new Map([...part.querySelectorAll("details[open]")].map((details) => [key(details), details]));
-    part.innerHTML = html;
+    part.replaceChildren(...document.importNode(fresh, true).childNodes);
     for (const details of part.querySelectorAll("details")) {
       const before = open.get(key(details));
       if (!before) continue;
@@ -139,7 +147,7 @@
       const isBar = name === "bar" || name === "pills";
       if (!isBar && (isHeld(part) || Date.now() - lastTouched < QUIET_MS)) { isLate = true; continue; }
       shown.set(name, fresh.innerHTML);
-      swap(part, fresh.innerHTML);
+      swap(part, fresh);
     }
     for (const fresh of parsed.querySelectorAll("[data-summary]")) {
       const summary = timeline.querySelector(`[data-cycle="${Number(fresh.dataset.summary)}"] .cycle__summary`);
