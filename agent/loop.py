@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from agent.budget import backoff_s, left, limit_reached
@@ -97,7 +98,9 @@ def _ask_planner(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
         _accept(run, lease, move)
 
 
+@transaction.atomic
 def _accept(run: Run, lease: Lease, move: Move) -> None:
+    """The answer and what it leads to, in one commit: nothing acts on an answer that was not kept."""
     record.record_model_call(run, lease, _answer(move), _spent(move))
     facts = checked_facts(move.hypotheses, _exhibits(run))
     if move.is_conclusion:

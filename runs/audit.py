@@ -17,7 +17,13 @@ from django.conf import settings
 
 def canonical(value: Any) -> str:
     """The one spelling of a JSON value: keys sorted, no blanks, NFC, UTF-8. NaN and infinities raise ValueError."""
-    return json.dumps(_normal(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    text = _spelled(value)
+    # ASCII without NUL is normal and storable as it stands, and nearly every payload is.
+    return text if text.isascii() and "\\u0000" not in text else _spelled(_normal(value))
+
+
+def _spelled(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _normal(value: Any) -> Any:

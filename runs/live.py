@@ -6,8 +6,10 @@ A notice carries run and seq, never the payload; losing one is harmless. What is
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import logging
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import cache
@@ -32,11 +34,46 @@ def _client() -> redis.Redis:
 
 
 def publish(run_id: int, seq: int) -> None:
-    """Tell every web process that run `run_id` has a Step `seq`. Never raises."""
-    try:
-        _client().publish(CHANNEL, json.dumps({"run": run_id, "seq": seq}))
-    except (redis.RedisError, OSError):
-        log.debug("notice of run %s step %s not sent: Redis does not answer", run_id, seq)
+    """Tell every web process, soon, that run `run_id` has a Step `seq`. Never raises, and never waits for Redis."""
+    _outbox.put(run_id, seq)
+
+
+class Outbox:
+    """Notices on their way to Redis, by a thread: only the newest of a run is sent, for it stands for those before."""
+
+    def __init__(self) -> None:
+        self._newest: dict[int, int] = {}
+        self._lock = threading.Lock()
+        self._has_some = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def put(self, run_id: int, seq: int) -> None:
+        with self._lock:
+            self._newest[run_id] = max(seq, self._newest.get(run_id, 0))
+            if self._thread is None or not self._thread.is_alive():  # the first time, and after a fork
+                self._thread = threading.Thread(target=self._send_forever, name="notices", daemon=True)
+                self._thread.start()
+        self._has_some.set()
+
+    def _send_forever(self) -> None:
+        while True:
+            self._has_some.wait()
+            self._has_some.clear()
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits, now: at the end of the process too."""
+        with self._lock:
+            newest, self._newest = self._newest, {}
+        try:
+            for run_id, seq in newest.items():
+                _client().publish(CHANNEL, json.dumps({"run": run_id, "seq": seq}))
+        except (redis.RedisError, OSError):
+            log.debug("%s notices not sent: Redis does not answer", len(newest))
+
+
+_outbox = Outbox()
+atexit.register(_outbox.flush)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ can make them slow.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import re2
@@ -59,13 +60,18 @@ def _replaced(match: Any, name: str, group: int) -> str:
 
 
 def redact_json(value: Any) -> Any:
-    """Every string inside a JSON value, keys too, without secrets."""
+    """Every string inside a JSON value, keys too, without secrets. A value without any is returned as it is."""
+    # No hint is split or hidden by JSON's escapes, so one look at the whole text does for all of its strings.
+    return _redacted(value) if _HINT.search(json.dumps(value, ensure_ascii=False, default=str)) else value
+
+
+def _redacted(value: Any) -> Any:
     match value:
         case str():
             return redact(value)
         case dict():
-            return {redact(key): redact_json(item) for key, item in value.items()}
+            return {redact(key): _redacted(item) for key, item in value.items()}
         case list():
-            return [redact_json(item) for item in value]
+            return [_redacted(item) for item in value]
         case _:
             return value

@@ -108,22 +108,19 @@ class Strip:
 
 
 def strip_of(user: User, now: datetime) -> Strip:
-    """Counts of the person's runs in one query, and how the queue does."""
+    """Counts of the person's runs, each question by an index of its own, and how the queue does."""
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    # Finished runs of other days are not counted: the open states and one day's rows are what the index gives.
-    today = Q(state__in=TERMINAL, finished_at__gte=midnight)
-    recent = Run.objects.visible_to(user).filter(Q(state__in=ACTIVE | WAITING) | today | Q(created_at__gte=midnight))
-    counts = recent.aggregate(
-        needs=Count("pk", filter=Q(state__in=WAITING)),
-        running=Count("pk", filter=Q(state__in=ACTIVE)),
-        finished=Count("pk", filter=today),
-        spent=Sum("cost_micro_usd", filter=Q(created_at__gte=midnight)),
+    mine = Run.objects.visible_to(user)
+    is_open = mine.filter(state__in=ACTIVE | WAITING).aggregate(
+        needs=Count("pk", filter=Q(state__in=WAITING)), running=Count("pk", filter=Q(state__in=ACTIVE))
     )
+    finished = mine.filter(state__in=TERMINAL, finished_at__gte=midnight).count()
+    spent = mine.filter(created_at__gte=midnight).aggregate(spent=Sum("cost_micro_usd"))["spent"]
     pending, workers, beat = cache.get_or_set("queue-look", _look_at_queue, QUEUE_LOOK_S) or (None, None, None)
     is_alive = beat is not None and now - beat < timedelta(seconds=SILENCE_S)
     return Strip(
-        counts["needs"], counts["running"], counts["finished"], counts["spent"] or 0, settings.DAILY_MICRO_USD,
-        pending, workers, is_alive,
+        is_open["needs"], is_open["running"], finished, spent or 0, settings.DAILY_MICRO_USD, pending, workers,
+        is_alive,
     )  # fmt: skip
 
 

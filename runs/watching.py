@@ -24,7 +24,7 @@ from runs.states import StepKind
 from runs.timeline import NEW_CYCLE, line_of, numbered
 
 INBOX_SIZE = 100  # texts a slow socket may lag behind before it is told to read anew
-BATCH = 200  # steps read at once
+BATCH = INBOX_SIZE  # steps read at once; more would make every inbox overflow
 LOOK_S = 15.0  # a look at the database for notices that were lost
 LOOK_ALONE_S = 3.0  # the same while Redis does not answer
 log = logging.getLogger(__name__)

@@ -113,6 +113,9 @@ class Run(ConcurrentTransitionMixin, models.Model):
         indexes = [
             models.Index(fields=["state", "hold_until"]),
             models.Index(fields=["team", "-id"]),
+            models.Index(fields=["state", "-id"]),
+            models.Index(fields=["created_at"]),
+            models.Index(fields=["finished_at"]),
         ]
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ from runs.states import StepKind
 class Step(models.Model):
     """What happened at `seq`. The row is chained by `mac`; its payload is chained by its digest, so it can expire."""
 
-    run = models.ForeignKey(Run, models.PROTECT, related_name="steps")
+    run = models.ForeignKey(Run, models.PROTECT, related_name="steps", db_index=False)  # (run, seq) serves
     seq = models.PositiveIntegerField()
     kind = models.CharField(max_length=16, choices=StepKind)
     name = models.CharField(max_length=40)  # the transition, tool, or verb
@@ -33,7 +33,7 @@ class Step(models.Model):
     class Meta:
         ordering = ["run_id", "seq"]
         constraints = [models.UniqueConstraint(fields=["run", "seq"], name="one_step_a_seq")]
-        indexes = [models.Index(fields=["-recorded_at", "-id"])]
+        indexes = [models.Index(fields=["kind", "-id"]), models.Index(fields=["actor", "-id"])]
 
     def __str__(self) -> str:
         return f"{self.run_id}.{self.seq} {self.name}"

@@ -13,6 +13,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from django.db import transaction
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
@@ -95,7 +96,6 @@ class Spent:
 
 
 @faults.point("run.begin")
-@transaction.atomic
 def begin(run: Run, lease: Lease, sources: Sequence[Mapping[str, Any]], alert: Mapping[str, Any]) -> Step:
     """QUEUED → PLAN, with what the run can read and the alert that a folder holds."""
     changes: dict[str, Any] = {}
@@ -159,7 +159,7 @@ def record_model_call(run: Run, lease: Lease, payload: Mapping[str, Any], spent:
 
 
 @faults.point("plan.accept")
-@transaction.atomic
+@_insisting
 def choose_tools(
     run: Run, lease: Lease, calls: Sequence[PlannedCall], *, rationale: str, answer: str, hypotheses: list[Any]
 ) -> Step:
@@ -197,7 +197,7 @@ def _new_call(run: Run, plan_seq: int, index: int, call: PlannedCall) -> ToolCal
 
 
 @faults.point("plan.conclude")
-@transaction.atomic
+@_insisting
 def conclude(
     run: Run, lease: Lease, *, rationale: str, hypotheses: list[Any], request: Mapping[str, Any], stopped_by: str = ""
 ) -> Step:
@@ -268,8 +268,9 @@ def _store_evidence(run: Run, call: ToolCall, result: CallResult) -> Evidence:
     if len(body) > EVIDENCE_LIMIT:
         text = canonical({"cut": f"{len(text):,} bytes were too many to keep; ask for less"})
         body = zlib.compress(text.encode())
+    last = Evidence.objects.filter(run=run).aggregate(last=Max("number"))["last"] or 0
     return Evidence.objects.create(
-        run=run, number=Evidence.objects.filter(run=run).count() + 1, call=call, status=result.status,
+        run=run, number=last + 1, call=call, status=result.status,
         summary=redact(result.summary)[:1_000], query=redact_json(dict(result.query)), figures=dict(result.figures),
         source=result.source, freshness=result.freshness, skipped=result.skipped, body=body, size=len(text),
         sha256=digest(text),
@@ -335,14 +336,12 @@ def ask_approval(run: Run, lease: Lease, calls: Sequence[ToolCall], why: str, pa
 
 
 @faults.point("tools.returned")
-@transaction.atomic
 def tools_returned(run: Run, lease: Lease, calls: int) -> Step:
     """EXECUTE_TOOL → EVALUATE once every call of the move has ended."""
     return _advance(run, lease, "tools_returned", {"calls": calls})
 
 
 @faults.point("run.replan")
-@transaction.atomic
 def replan(
     run: Run, lease: Lease, *, words: str, problems: Sequence[tuple[str, str]] = (), partial: Mapping[str, Any]
 ) -> Step:

@@ -100,11 +100,11 @@ def test_the_list_costs_the_same_however_long_it_is(
     _asked(team, alice, "the first")
     as_alice.get("/?tab=all")
     # session, person, counts, rows, what waits in them, stop switch, approvals waiting, role in the admin
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         as_alice.get("/?tab=all")
     for place in range(20):
         _asked(team, alice, f"number {place}")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(10):
         as_alice.get("/?tab=all")
 
 
