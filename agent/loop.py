@@ -98,6 +98,7 @@ def _ask_planner(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
         _accept(run, lease, move)
 
 
+@faults.point("move.keep")
 @transaction.atomic
 def _accept(run: Run, lease: Lease, move: Move) -> None:
     """The answer and what it leads to, in one commit: nothing acts on an answer that was not kept."""

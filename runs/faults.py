@@ -28,6 +28,7 @@ POINTS = (
     "run.begin",
     "money.reserve",
     "model.call",
+    "move.keep",
     "model.record",
     "plan.accept",
     "plan.conclude",
