@@ -17,13 +17,14 @@ from django.urls import reverse
 from runs.audit import Damage, verify_chain
 from runs.effects import Effects, effects_of
 from runs.formats import plural
+from runs.looking import looking_at
 from runs.machine import Arrow, Pill, Place, drawing, pills
 from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall
 from runs.permissions import Verdict, may
 from runs.picture import Picture, Shown, draw
 from runs.report_text import chat_text, cited_number, outcome_word, still_happening
 from runs.states import CallStatus, RunState, StepKind
-from runs.timeline import Cycle, args_in_words, cycles
+from runs.timeline import Cycle, cycles
 from runs.words import REMEDIES, REMEDY, VERDICTS
 
 DRAWN_TOOLS = frozenset({"query_metrics", "search_logs", "list_changes"})
@@ -133,9 +134,9 @@ class RunPage:
 
     @property
     def doing(self) -> str:
-        """What happens now, in words: the calls that run, else the question being planned."""
+        """What happens now, in words: what the calls that run look at."""
         running = [call for call in self.calls if call.status == CallStatus.STARTED]
-        return "; ".join(f"{call.tool} {args_in_words(call.args)}" for call in running[:2])
+        return looking_at(((call.tool, call.args) for call in running), self.run.as_of)
 
     @property
     def question(self) -> str:
