@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+
+SHARES = ("rate", "ratio", "_share", "used_pct")  # how the names of such series end
 
 
 def moment(value: str | datetime | None) -> datetime | None:
@@ -83,6 +86,11 @@ def number(value: float | int | None) -> str:
     if float(value).is_integer():
         return f"{int(value):,}"
     return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+
+
+def is_share(name: str, values: Iterable[float]) -> bool:
+    """Whether a series holds parts of one, `error_rate` 0.0034: people say them as per cent."""
+    return name.lower().endswith(SHARES) and all(abs(value) <= 1 for value in values)
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -14,12 +14,12 @@ from statistics import median
 from typing import Any
 
 from runs.display import reveal
-from runs.formats import clock, moment, number, plural
+from runs.formats import clock, is_share, moment, number, plural
 
 WIDTH, HEIGHT = 1000, 100  # the viewBox of a lane; the page stretches it
 MAX_POINTS = 600  # a lane wider than this is thinned, keeping each bucket's extremes
 SERIES_LANES = 2
-LANE_ROLES = (("symptom", "scope"), ("mechanism", "change"))  # what the first lane shows, and the second
+LANE_ROLES = (("symptom",), ("mechanism", "change"))  # what the first lane shows, and the second
 Point = tuple[float, float]  # epoch seconds, value
 
 
@@ -160,16 +160,27 @@ def _series_lanes(
                 continue
             rank = (_cited_place(cited, item.name, series["id"]), -_change(points, onset))
             if series["id"] not in found or rank < found[series["id"]][0]:
-                note = _note(series, points, onset)
-                found[series["id"]] = rank, Lane(series["id"], "line", points, series.get("unit", ""), note, item.name)
+                found[series["id"]] = rank, _line(series, points, onset, item.name)
     yield from (lane for _, lane in sorted(found.values(), key=lambda pair: pair[0]))
 
 
+def _line(series: Mapping[str, Any], points: tuple[Point, ...], onset: datetime | None, evidence: str) -> Lane:
+    """The lane of one series; shares of one are shown as per cent, as the sentences beside it say them."""
+    unit = series.get("unit", "")
+    if not unit and is_share(series["id"], [value for _, value in points]):
+        points, unit = tuple((at, value * 100) for at, value in points), "%"
+    return Lane(series["id"], "line", points, unit, _note(unit, points, onset), evidence)
+
+
 def _cited_in_order(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """Evidence and figure of the cited numbers: the first symptom, the first cause, then the rest as they stand."""
+    """Evidence and figure of the cited numbers: the first symptom, the first cause, then the rest as they stand.
+
+    What it did to other services (scope) comes behind all that is said of the culprit itself.
+    """
     numbers = [claim for claim in claims if claim.get("kind") == "number"]
     first = [next((claim for claim in numbers if claim.get("role") in roles), None) for roles in LANE_ROLES]
-    ordered = [claim for claim in first if claim is not None] + numbers
+    rest = sorted(numbers, key=lambda claim: claim.get("role") == "scope")
+    ordered = [claim for claim in first if claim is not None] + rest
     return [(claim.get("evidence", ""), claim.get("figure", "")) for claim in ordered]
 
 
@@ -205,10 +216,10 @@ def _change(points: Sequence[Point], onset: datetime | None) -> float:
     return abs(median(after) - centre) / max(spread, abs(centre) * 0.05, 1e-9)
 
 
-def _note(series: Mapping[str, Any], points: Sequence[Point], onset: datetime | None) -> str:
+def _note(unit: str, points: Sequence[Point], onset: datetime | None) -> str:
     """`5.02 s at the end; before 02:14 it was 0.17–0.2 s`."""
     before, _ = _halves(points, onset)
-    unit = f" {series['unit']}" if series.get("unit") else ""
+    unit = f" {unit}" if unit else ""
     last = f"{number(points[-1][1])}{unit} at the end"
     if onset is None or not before:
         return last

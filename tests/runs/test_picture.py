@@ -62,6 +62,30 @@ def test_the_symptom_is_drawn_above_the_suspected_cause() -> None:
     assert [lane.title for lane in picture.lanes] == ["orders p99", "orders pool"]
 
 
+def test_the_culprits_own_series_come_before_those_of_its_victims() -> None:
+    claims = [
+        cites("orders victim", role="scope"),
+        cites("orders pool", role="mechanism"),
+        cites("orders wait", role=""),
+    ]
+    picture = drawn(metrics(series("victim", 0, 9), series("wait", 1, 2), series("pool", 1, 2)), claims=claims)
+    assert [lane.title for lane in picture.lanes] == ["orders pool", "orders wait"]
+
+
+def test_the_victims_series_is_drawn_where_the_culprit_has_but_one() -> None:
+    claims = [cites("orders victim", role="scope"), cites("orders pool", role="mechanism")]
+    picture = drawn(metrics(series("victim", 0, 9), series("pool", 1, 2), series("wild", 1, 999)), claims=claims)
+    assert [lane.title for lane in picture.lanes] == ["orders pool", "orders victim"]
+
+
+def test_shares_are_drawn_as_per_cent_and_other_rates_as_they_are() -> None:
+    rows = metrics(series("error_rate", 0.0034, 0.1195), series("request_rate", 40, 90))
+    share, rate = drawn(rows).lanes
+    assert (share.top, share.unit) == (11.95, "%")
+    assert share.note == "11.95 % at the end; before 02:14 it was 0.34 %"
+    assert (rate.top, rate.unit) == (90, "")
+
+
 def test_a_series_that_two_results_hold_is_drawn_once_from_the_cited_one() -> None:
     both = [metrics(series("pool", 1, 9), name="E1"), metrics(series("pool", 1, 9), name="E6")]
     picture = drawn(*both, metrics(series("wild", 1, 900), name="E7"), claims=[cites("orders pool", "E6")])
