@@ -141,6 +141,7 @@ def test_the_swagger_page_needs_nothing_from_elsewhere(as_alice: Any) -> None:
     text = page.content.decode()
     assert page.status_code == 200
     assert "https://" not in text and "<style" not in text
+    assert '<a href="/">' in text, "there is a way back to the dashboard"
     assert script["Content-Type"].startswith("application/javascript")
     assert "/api/schema/" in script.content.decode()
     for policy in (page["Content-Security-Policy"], script["Content-Security-Policy"]):
