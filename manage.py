@@ -9,8 +9,9 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "opspilot_site.settings")
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import execute_from_command_line
     from environs.exceptions import EnvError
+
+    from opspilot_site.commandline import CommandLine
 
     try:
         settings.DEBUG  # noqa: B018  reads all settings: a wrong setting is one sentence, whatever the command
@@ -18,7 +19,7 @@ def main() -> None:
         sys.stderr.write(f"opspilot: {error}\n")
         sys.exit(2)
     # People call ./opspilot: usage and help name that.
-    execute_from_command_line(["opspilot", *sys.argv[1:]])
+    CommandLine(["opspilot", *sys.argv[1:]]).execute()
 
 
 if __name__ == "__main__":

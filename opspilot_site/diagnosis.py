@@ -57,7 +57,7 @@ def examine() -> list[Finding]:
     """Every finding, in the order in which they matter."""
     database = list(_database())
     findings = [*_settings(), *_disk(), *database, *_redis(), *_planner(), *_tools(), *_sources()]
-    return findings if any(finding.verdict == Verdict.BROKEN for finding in database) else [*findings, *_record()]
+    return findings if any(finding.verdict != Verdict.OK for finding in database) else [*findings, *_record()]
 
 
 def _settings() -> Iterator[Finding]:
@@ -89,9 +89,11 @@ def _database() -> Iterator[Finding]:
     except DatabaseError as error:
         yield Finding("database", Verdict.BROKEN, " ".join(str(error).split())[:300], "Look at DATABASE_URL.")
         return
-    if missing:
+    if not executor.loader.applied_migrations:
+        yield Finding("database", Verdict.WARNING, "not made yet", "./opspilot up (or investigate) makes it.")
+    elif missing:
         words = f"{database_word()}, {plural(len(missing), 'migration')} not applied"
-        yield Finding("database", Verdict.BROKEN, words, "./opspilot up applies them, or ./opspilot migrate.")
+        yield Finding("database", Verdict.BROKEN, words, "./opspilot up (or investigate) applies them.")
     else:
         yield Finding("database", Verdict.OK, f"{database_word()} answers, up to date")
 

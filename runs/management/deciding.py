@@ -63,8 +63,11 @@ class DecisionCommand(BaseCommand):
 
     def _ask_token(self) -> str:
         if not sys.stdin.isatty():
-            raise CommandError("Set OPSPILOT_TOKEN to your personal token; there is nobody to ask.", returncode=USAGE)
-        return getpass.getpass("Personal token (not shown): ")
+            raise CommandError(
+                "Deciding needs your personal token: make one under Account in the dashboard, then set OPSPILOT_TOKEN.",
+                returncode=USAGE,
+            )
+        return getpass.getpass("Personal token (from Account in the dashboard; not shown): ")
 
     def _is_confirmed(self, approval: Approval) -> bool:
         if not sys.stdin.isatty():

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import OperationalError
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.loader import MigrationLoader
 
 from agent.jobs import tool_host
 from opspilot_site import diagnosis
@@ -22,6 +24,7 @@ from runs.services.actors import Actor
 from runs.services.halt import halt_all
 from tests.flows.incident import write_incident
 from tests.runs.commands.conftest import Shell, shell
+from tools import registry
 
 __all__ = ["shell"]
 
@@ -44,6 +47,14 @@ def _findings(out: str) -> dict[str, list[dict[str, str]]]:
     for finding in json.loads(out)["findings"]:
         found.setdefault(finding["name"], []).append(finding)
     return found
+
+
+_build_graph = MigrationLoader.build_graph
+
+
+def _as_if_nothing_was_applied(loader: MigrationLoader) -> None:
+    _build_graph(loader)
+    loader.applied_migrations = {}
 
 
 def test_doctor_says_what_answers_and_what_is_missing(alice: User, bob: User, team: Team, shell: Shell) -> None:
@@ -86,6 +97,28 @@ def test_doctor_ends_with_1_where_the_database_is_away(db: None, shell: Shell, m
     ended = shell("doctor")
 
     assert (ended.code, ended.error) == (1, "Broken: database.")
+
+
+def test_doctor_in_a_fresh_clone_says_who_makes_the_database(
+    db: None, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MigrationLoader, "build_graph", _as_if_nothing_was_applied)
+    ended = shell("doctor", "--json")
+    database = _findings(ended.out)["database"][0]
+
+    assert ended.code == 0, ended.out
+    assert (database["verdict"], database["words"]) == ("warning", "not made yet")
+    assert database["hint"] == "./opspilot up (or investigate) makes it."
+
+
+def test_doctor_calls_a_database_that_was_left_behind_broken(
+    db: None, shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda executor, targets: [("one", False)])
+    ended = shell("doctor")
+
+    assert (ended.code, ended.error) == (1, "Broken: database.")
+    assert "1 migration not applied" in ended.out
 
 
 def test_doctor_warns_where_a_key_is_missing_for_claude(team: Team, settings: Any, shell: Shell) -> None:
@@ -174,6 +207,14 @@ def test_tool_refuses_what_it_may_not_or_cannot_do(
 
     assert (ended.code, ended.out) == (2, "")
     assert error in ended.error
+
+
+def test_tool_alone_lists_the_tools_to_read_with(shell: Shell) -> None:
+    ended = shell("tool")
+
+    assert ended.code == 2
+    assert registry.describe("search_logs")["summary"] in ended.error
+    assert "create_ticket" not in ended.error
 
 
 def test_what_the_schema_calls_text_stays_text() -> None:

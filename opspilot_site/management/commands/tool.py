@@ -28,7 +28,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name", help="; ".join(name for name in registry.names() if can_be_asked(name)))
+        parser.add_argument("name", nargs="?", help="; ".join(name for name in registry.names() if can_be_asked(name)))
         parser.add_argument("arguments", nargs="*", metavar="key=value", help="text as it is, anything else as JSON")
         parser.add_argument(
             "--data", action="append", default=[], metavar="DIR", help="a folder instead of the sources"
@@ -43,6 +43,8 @@ class Command(BaseCommand):
         return parser
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not options["name"]:
+            raise CommandError(tools_in_words(), returncode=USAGE)
         try:
             result = _ask(options["name"], options["arguments"], options["data"], options["source"])
         except (ToolError, NothingToRead) as error:
@@ -52,6 +54,13 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(_as_json(result), ensure_ascii=False) if options["json"] else in_words(result))
         if result.status == Status.ERROR:
             raise CommandError(f"{options['name']} failed.", returncode=ERROR)
+
+
+def tools_in_words() -> str:
+    """The tools that can be asked, a line each."""
+    known = [(name, registry.describe(name)["summary"]) for name in registry.names() if can_be_asked(name)]
+    lines = [f"  {name:<20} {summary}" for name, summary in known]
+    return "\n".join(["Name a tool, for example: ./opspilot tool search_logs pattern=timeout", *lines])
 
 
 def _ask(name: str, pairs: list[str], folders: list[str], names: list[str]) -> ToolResult:

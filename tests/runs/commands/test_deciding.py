@@ -80,14 +80,14 @@ def test_a_token_can_be_typed(approval: Approval, bob: User, shell: Shell, answe
     asked = answers(plain)
 
     assert shell("approve", approval.pk, "--yes").code == 0
-    assert asked == ["Personal token (not shown): "]
+    assert asked == ["Personal token (from Account in the dashboard; not shown): "]
 
 
 def test_without_a_token_nobody_votes(approval: Approval, shell: Shell) -> None:
     ended = shell("approve", approval.pk, "--yes")
 
     assert (ended.code, _state()) == (2, ApprovalState.PENDING)
-    assert "OPSPILOT_TOKEN" in ended.error
+    assert "under Account in the dashboard, then set OPSPILOT_TOKEN" in ended.error
 
 
 def test_a_wrong_token_is_refused(approval: Approval, shell: Shell, settings: Any) -> None:
