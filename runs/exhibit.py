@@ -12,6 +12,7 @@ from runs.models import Evidence
 
 ROWS_SHOWN = 200
 CONTEXT = 160  # characters of the surrounding text on each side of a quote
+LONG_COLUMNS = ("error", "trace_id")  # of spans: they take the whole width of a phone
 AROUND = 6  # points on each side of a cited one
 
 
@@ -27,14 +28,17 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows of text. `numbers` are the columns to align right; `marked` the row a claim rests on."""
+    """Rows of text. `numbers` are the columns to align right, `long` those that take a phone's whole width.
+
+    `marked` is the row a claim rests on.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     numbers: frozenset[int] = frozenset()
     marked: int = -1
-    note: str = ""
+    long: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +127,21 @@ def _logs(shown: Exhibit, data: Mapping[str, Any]) -> None:
     ]
     if templates:
         shown.tables.append(
-            Table("Kinds of lines", ("count", "service", "template", "seen"), templates, frozenset({0}))
+            Table(
+                "Kinds of lines",
+                ("count", "service", "template", "seen"),
+                templates,
+                frozenset({0}),
+                long=frozenset({2}),
+            )
         )
     patterns = [
         (number(row.get("count")), str(row.get("service", "")), str(row.get("signature", "")))
         for row in data.get("patterns", [])
     ]
     if patterns:
-        shown.tables.append(Table("Counted signatures", ("count", "service", "signature"), patterns, frozenset({0})))
+        columns = ("count", "service", "signature")
+        shown.tables.append(Table("Counted signatures", columns, patterns, frozenset({0}), long=frozenset({2})))
     shown.lines = [
         LogLine(
             clock(row["at"], seconds=True),
@@ -196,7 +207,8 @@ def _traces(shown: Exhibit, data: Mapping[str, Any]) -> None:
             cells = [tuple(_cell(column, row.get(column)) for column in columns) for row in rows]
             words = tuple(column.replace("_", " ") for column in columns)
             numbers = frozenset(place for place, column in enumerate(columns) if _is_number(rows[0].get(column)))
-            shown.tables.append(Table(title, words, cells, numbers))
+            long = frozenset(place for place, column in enumerate(columns) if column in LONG_COLUMNS)
+            shown.tables.append(Table(title, words, cells, numbers, long=long))
 
 
 def _is_number(value: Any) -> bool:

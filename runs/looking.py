@@ -8,8 +8,9 @@ from typing import Any
 
 from runs.formats import clock, moment
 
+PLACES_SHOWN = 2  # services with a time; it is a headline
 PATTERN_SHOWN = 60  # characters of a search's pattern
-LEVELS = {"ERROR": "error logs", "FATAL": "fatal logs", "WARN": "warnings and error logs"}
+LEVELS = {"ERROR": "error logs", "FATAL": "fatal logs", "WARN": "warnings"}
 Call = tuple[str, Mapping[str, Any]]  # tool, arguments
 
 
@@ -28,7 +29,8 @@ def looking_at(calls: Iterable[Call], as_of: datetime) -> str:
             said.append(words)
     running = things.pop("running", [])
     parts = [f"{_listed(said)} {where}" for where, said in things.items()]
-    looks = [f"looking at {'; '.join(parts)}"] if parts else []
+    more = ["more"] if len(parts) > PLACES_SHOWN else []
+    looks = [f"looking at {'; '.join(parts[:PLACES_SHOWN] + more)}"] if parts else []
     return "; ".join([*looks, *([f"running {_listed(running)}"] if running else [])])
 
 

@@ -29,6 +29,11 @@ def test_calls_over_different_services_keep_their_own() -> None:
     assert looking_at(calls, AS_OF) == "looking at changes of all services; logs of orders-db in the last 5 hours"
 
 
+def test_of_many_places_two_are_named() -> None:
+    calls = [("query_metrics", {"service": name}) for name in ("a", "b", "c", "d")]
+    assert looking_at(calls, AS_OF) == "looking at metrics of a; metrics of b; more"
+
+
 def test_a_long_pattern_is_cut() -> None:
     words = looking_at([("search_logs", {"pattern": "timed out " * 20})], AS_OF)
     assert words.startswith("looking at logs with “timed out")

@@ -56,6 +56,15 @@ def created(starter: User, team: Team, **more: Any) -> Run:
     return create_run(goal=GOAL, team=team, actor=Actor.person(starter), origin="web", sources=SOURCES, **more).run
 
 
+def look(story: Story) -> None:
+    """The first plan, without an answer yet; its one search is on its way."""
+    words = "What changed its behaviour, and when?"
+    _think(story, words)
+    args = {"level": "ERROR", "service": "orders-api", "since": "last 5 hours"}
+    [call] = _choose(story, words, [("search_logs", args, READS, "read")], answer="", hypotheses=[])
+    drive.start_call(story.run, story.lease, call)
+
+
 def gather(story: Story) -> None:
     """First cycle: three reads, one of them without data; then back to PLAN."""
     _think(story, "What changed its behaviour, and when?")

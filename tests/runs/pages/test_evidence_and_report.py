@@ -54,6 +54,12 @@ def test_a_cited_number_is_marked_among_its_neighbours(as_alice: Client, done: S
     assert "orders-api db_pool_pending around" in page
 
 
+def test_a_kind_of_line_takes_the_whole_width_of_a_phone(as_alice: Client, done: Story) -> None:
+    page = shown(as_alice, done, "E1")
+    assert '<table class="table small table--long">' in page
+    assert '<td class="long">' in page
+
+
 def test_a_search_that_found_nothing_says_so_and_shows_its_query(as_alice: Client, done: Story) -> None:
     page = shown(as_alice, done, "E4")
     assert "Searched, nothing found." in page

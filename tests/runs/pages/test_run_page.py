@@ -88,6 +88,15 @@ def test_before_there_is_an_answer_the_page_says_what_happens(as_alice: Client, 
     assert "Reading what the sources hold" in page_of(as_alice, story)
 
 
+def test_before_there_is_an_answer_the_headline_says_what_is_looked_at(
+    as_alice: Client, alice: User, team: Team
+) -> None:
+    story = stories.begin(alice, team)
+    stories.look(story)
+    page = page_of(as_alice, story)
+    assert "<h1>Looking at error logs of orders-api in the last 5 hours</h1>" in page
+
+
 def test_the_page_refreshes_itself_without_javascript_only_while_it_runs(
     as_alice: Client, planning: Story, alice: User, team: Team
 ) -> None:
