@@ -79,7 +79,8 @@ class Reach:
         problems = [state.problem for state in self.states if state.problem]
         if self.oldest is None or self.newest is None:
             return f"{self.source} holds no rows" + (f" ({'; '.join(problems)})" if problems else "")
-        return f"{self.source} reaches from {iso(self.oldest)} to {iso(self.newest)}"
+        oldest, newest = (iso(moment.replace(microsecond=0)) for moment in (self.oldest, self.newest))
+        return f"{self.source} reaches from {oldest} to {newest}"
 
     def clock(self, moment: datetime) -> str:
         """A time of day where the range lies within as-of's day, else with its date."""
@@ -96,7 +97,7 @@ class Reach:
 
     def notes(self) -> str:
         """What could not be read, ready to stand at the end of a summary."""
-        said = [f"{self.skipped:,} malformed rows skipped"] if self.skipped else []
+        said = [f"{self.skipped:,} malformed row{'' if self.skipped == 1 else 's'} skipped"] if self.skipped else []
         said += [note for state in self.states for note in (state.notes or ((state.problem,) if state.problem else ()))]
         return f"; {'; '.join(dict.fromkeys(said))}" if said else ""
 

@@ -88,16 +88,20 @@ def test_a_planner_that_cannot_think_fails_the_run(incident: Path, tmp_path: Pat
         (["--data", "{incident}", "  "], "a goal cannot be empty"),
         (["--data", "{incident}", "x" * 4_001], "at most 4,000 fit"),
         (["--data", "{empty}", "why?"], "holds no telemetry"),
+        (["--data", "{empty}/../empty", "why?"], "{empty} holds no telemetry"),
+        (["--data", "{picture}", "why?"], "picture.png: 1 row, none with a time at the start"),
     ],
 )
 def test_wrong_usage_is_a_sentence_and_exit_2(words: list[str], sentence: str, incident: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    named = [word.format(incident=incident, empty=tmp_path / "empty") for word in words]
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\x00")
+    places = {"incident": incident, "empty": tmp_path / "empty", "picture": tmp_path / "picture.png"}
+    named = [word.format(**places) for word in words]
 
     result = _investigate(tmp_path / "data", *named)
 
     assert (result.returncode, result.stdout) == (2, "")
-    assert sentence in result.stderr
+    assert sentence.format(**places) in result.stderr
     assert "Traceback" not in result.stderr
 
 

@@ -94,6 +94,23 @@ def test_a_json_line_without_a_time_is_none(line: str) -> None:
     assert json_lines.head(line.encode()) is None
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("2026-11-20 10:10:00 ERROR shop connection refused", "shop connection refused"),
+        ("2026-11-20T10:10:00Z [error] 12#12: *7 timed out", "12#12: *7 timed out"),
+        ("2026-11-20 10:10:00,123 - WARN: disk at 91 %", "disk at 91 %"),
+        ("2026-11-20 10:10:00 INFO - -5 degrees", "-5 degrees"),
+        ("2026-11-20 10:10:00 plain words", "plain words"),
+        ("2026-11-20 10:10:00 orders ERROR boom", "orders ERROR boom"),
+        ("2026-11-20 10:10:00 ERROR", "2026-11-20 10:10:00 ERROR"),
+        ("    at Pool.take(Pool.java:12)", "    at Pool.take(Pool.java:12)"),
+    ],
+)
+def test_the_message_is_what_follows_time_and_level(line: str, message: str) -> None:
+    assert text_lines.body(line.encode()).message == message
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_whatever_make_the_parsers_fail(line: bytes) -> None:
     text_lines.head(line, NEWEST)
@@ -111,7 +128,7 @@ def test_a_stack_trace_joins_the_entry_above_it(tmp_path: Path) -> None:
     ]
     write(tmp_path / "app.log", ["a line before any time", *lines])
     result = ask_folder(tmp_path, "search_logs", AS_OF)
-    assert [match["message"] for match in result.data["matches"]] == [lines[3], "\n".join(lines[:3])]
+    assert [match["message"] for match in result.data["matches"]] == ["on", "\n".join(["orders-api boom", *lines[1:3]])]
     assert result.data["matches"][1]["where"] == "app.log:2"
     assert result.skipped == 1
     assert ask_folder(tmp_path, "search_logs", AS_OF, pattern=r"A\.java").data["total"] == 1

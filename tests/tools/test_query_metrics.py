@@ -72,6 +72,12 @@ def test_a_known_metric_beside_its_time_says_how_far_the_data_reach(ask: Ask) ->
     assert "reaches from 2026-03-01T09:00:00Z to 2026-03-01T10:00:00Z" in result.summary
 
 
+def test_how_far_the_data_reach_is_said_to_the_second(tmp_path: Path) -> None:
+    write(tmp_path / "metrics.csv", ["timestamp,service,metric,value", "2026-03-01T09:00:00.511Z,orders,cpu,1"])
+    result = ask_folder(tmp_path, "query_metrics", name="cpu", since="2026-02-28", until="2026-03-01")
+    assert "reaches from 2026-03-01T09:00:00Z to 2026-03-01T09:00:00Z" in result.summary
+
+
 def test_too_many_points_widen_the_step_and_the_query_says_so(tmp_path: Path) -> None:
     rows = [f"{stamp(at)},s{n},load,1" for n in range(40) for at in minutes(AS_OF - timedelta(hours=12))]
     write(tmp_path / "metrics.csv", ["timestamp,service,metric,value", *rows])
@@ -132,6 +138,7 @@ def test_unsorted_rows_in_mixed_zones_come_out_in_order(tmp_path: Path) -> None:
     [
         ("service,metric,value", "no column 'timestamp'; it has service, metric, value"),
         ("timestamp,service,metric", "no column 'value' beside 'metric'; it has timestamp, service, metric"),
+        ("timestamp,service,value", "metrics.csv: no column 'metric' beside 'value'; it has timestamp, service, value"),
         ("timestamp,service", "nor a column for each metric"),
     ],
 )

@@ -127,7 +127,7 @@ def _explore(name: str, path: Path) -> Folder:
         else:
             _sort_in(folder, entry)
     if not folder.kinds():
-        raise Refused(f"{path} holds no telemetry. Looked for {LOOKED_FOR}.")
+        raise Refused(f"{folder.root.path} holds no telemetry. Looked for {LOOKED_FOR}.")
     return folder
 
 

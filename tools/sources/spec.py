@@ -36,8 +36,10 @@ class SourceState:
     notes: Sequence[str] = ()  # files that were not read, and why
 
 
-def problem_of(rows: int, notes: Sequence[str], skipped: int, missing: str) -> str:
+def problem_of(rows: int, notes: Sequence[str], skipped: int, missing: str, files: Sequence[str]) -> str:
     """Why a source cannot be used: nothing in it could be read. A source that is merely empty has no problem."""
     if rows:
         return ""
-    return "; ".join(notes) or (f"{skipped:,} rows, none with {missing}" if skipped else "")
+    where = f"{', '.join(files[:3])}: " if files else ""
+    counted = "1 row" if skipped == 1 else f"{skipped:,} rows"
+    return "; ".join(notes) or (f"{where}{counted}, none with {missing}" if skipped else "")

@@ -148,7 +148,7 @@ class FileChanges:
             oldest=from_us(changes[0].at_us) if changes else None,
             newest=from_us(changes[-1].at_us) if changes else None,
             services=sorted({change.service for change in changes if change.service and change.kind != "status"}),
-            problem=problem_of(len(changes), self.notes, self.skipped, "a time"),
+            problem=problem_of(len(changes), self.notes, self.skipped, "a time", self.files),
             skipped=self.skipped,
             notes=tuple(self.notes),
         )

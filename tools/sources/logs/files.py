@@ -72,7 +72,7 @@ class FileLogs:
             oldest=min((from_us(index.times.min()) for index in filled), default=None),
             newest=max((from_us(index.times.max()) for index in filled), default=None),
             services=sorted({name for index in filled for name in index.names if name}),
-            problem=problem_of(len(filled), self.notes, skipped, "a time at the start"),
+            problem=problem_of(len(filled), self.notes, skipped, "a time at the start", self.files),
             skipped=skipped,
             notes=tuple(self.notes),
         )

@@ -37,6 +37,7 @@ _BEFORE_LEVEL = re.compile(rf"\[?({_NAME})\]?(?:\[\d+\])?:?\s+[-|]?\s*\[?\Z")
 _AFTER_LEVEL = re.compile(
     r"[\]:]?\s*(?:\[([a-z][a-z0-9]*(?:-[a-z0-9]+)+)[\],]|([a-z][a-z0-9]*(?:-[a-z0-9]+)+)(?::\s|\s-\s))"
 )
+_BETWEEN = re.compile(r"\A[\]:]?\s*(?:[-|:]\s+)?")  # what parts the level from the message
 _THREAD = re.compile(r"(?:^|[-_.])(?:thread|exec|worker|pool|main|nio)(?:[-_.]|\d|$)|-\d+$", re.IGNORECASE)
 _SYSLOG_LEVELS = (4, 4, 4, 3, 2, 1, 1, 0)  # severity 0 emergency … 7 debug
 _MONTH_DAY = "%Y %b %d %H:%M:%S"
@@ -65,13 +66,23 @@ def head(line: bytes, newest: datetime) -> Head | None:
 
 
 def body(line: bytes) -> Body:
-    """The line's own text; the pairs of a logfmt line as fields."""
+    """The line's own text behind its time and level; the pairs of a logfmt line as fields."""
     text = clean(line.decode("utf-8", "replace").rstrip("\r\n"))
     if not _LOGFMT.match(text):
-        return Body(text)
+        return Body(_behind_head(text))
     pairs = _pairs(text)
     message = pairs.pop("msg", "") or pairs.pop("message", "")
     return Body(message or text, dict(list(pairs.items())[:60]))
+
+
+def _behind_head(text: str) -> str:
+    """What follows the time and the level beside it, as it stands; all of a line that has nothing else."""
+    time = _ISO.match(text) or _EPOCH.match(text)
+    if time is None:
+        return text
+    rest = _BETWEEN.sub("", text[time.end() :], count=1)
+    level = _LEVEL.match(rest)
+    return (_BETWEEN.sub("", rest[level.end() :], count=1) if level else rest) or text
 
 
 def _application(text: str, start: int, at_us: int | None) -> Head | None:

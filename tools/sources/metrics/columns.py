@@ -41,7 +41,9 @@ def find_columns(file: str, header: list[str]) -> Columns:
     if metric and not value:
         raise Refused(f"{file}: no column 'value' beside {metric!r}; {has}")
     others = tuple(name for name in header if name not in (time, metric, value, service, unit))
-    if value:  # without a metric column the file itself is the one metric
+    if value and not metric and (service or others):
+        raise Refused(f"{file}: no column 'metric' beside {value!r}; {has}")
+    if value:  # a time and a value alone: the file itself is the one metric
         return Columns(time, service, metric, value, unit, labels=others)
     if not others:
         raise Refused(f"{file}: no columns 'metric' and 'value', nor a column for each metric; {has}")

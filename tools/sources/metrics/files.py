@@ -60,7 +60,7 @@ class FileMetrics:
             oldest=min((from_us(one.times[0]) for one in series), default=None),
             newest=max((from_us(one.times[-1]) for one in series), default=None),
             services=sorted({one.service for one in series if one.service}),
-            problem=problem_of(len(series), self.notes, skipped, "a time and a number"),
+            problem=problem_of(len(series), self.notes, skipped, "a time and a number", self.files),
             skipped=skipped,
             notes=tuple(self.notes),
         )

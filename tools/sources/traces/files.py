@@ -145,7 +145,9 @@ class FileTraces:
             oldest=min((from_us(span.start_us) for span in spans), default=None),
             newest=max((from_us(span.start_us) for span in spans), default=None),
             services=sorted(named - {""}),
-            problem=problem_of(len(spans) + len(edges), self.notes, skipped, "a trace id, a span id and a start"),
+            problem=problem_of(
+                len(spans) + len(edges), self.notes, skipped, "a trace id, a span id and a start", self.files
+            ),
             skipped=skipped,
             notes=tuple(self.notes),
         )
