@@ -62,14 +62,13 @@ def _log_facts(case: Casefile) -> list[Fact]:
     row = case.answer_to("recent-errors")
     if row is None or not row.evidence or row.status not in ("success", "no_data"):
         return []
+    since = "since shortly before the alert" if case.transcript.focus else "in the last 30 minutes"
     total, before = int(row.figures.get("total", 0)), int(row.figures.get("before", 0))
     if total == 0:
         return [
-            Fact(
-                "No error was logged since shortly before the alert", "absence", "healthy", row.evidence, figure="total"
-            )
+            Fact(f"No error was logged {since}", "absence", "healthy", row.evidence, figure="total"),
         ]
-    words = f"{total:,} errors were logged since shortly before the alert, {before:,} in the same time before that"
+    words = f"{total:,} errors were logged {since}, {before:,} in the same time before that"
     return [Fact(words, "number", "healthy", row.evidence, figure="total", value=float(total))]
 
 
@@ -90,7 +89,7 @@ def healthy_reasons(case: Casefile) -> list[Ruled]:
         said.append(
             Ruled(
                 statement="A new kind of error",
-                why="every kind of error line was written before the alert too",
+                why="every kind of error line was written earlier too",
                 evidence=[logs[0].evidence],
             )
         )

@@ -25,6 +25,10 @@ _KINDS: tuple[tuple[Signal, str], ...] = (
 )
 _COMPILED = tuple((kind, re2.compile(f"(?i){pattern}")) for kind, pattern in _KINDS)
 _ERROR_FIRST = re2.compile(r"(?i)err|fail|5xx|4xx|exception|timeouts?_total|servfail|exhaust")
+_HEADROOM = re2.compile(
+    r"(?i)(disk|volume|filesystem|storage|space|partition|mem|heap|swap|inode|fd|cpu|conn|pool|slot|thread|worker).*_"
+    r"(free|avail|available|remaining|idle)(_|$)|^(free|available|remaining|idle)_(disk|volume|storage|space|mem|inode|cpu)"
+)
 _WORSE_DOWN = ("efficiency",)
 _COUNT_OF_ALIVE = re2.compile(r"(?i)ready|replicas|healthy|\bup\b|uptime")
 
@@ -35,13 +39,20 @@ def kind_of(metric: str) -> Signal:
     """The kind of signal a metric's name speaks of."""
     if _ERROR_FIRST.search(metric) and not metric.lower().endswith("_ms"):
         return "error"
+    if is_headroom(metric):
+        return "saturation"
     return next((kind for kind, pattern in _COMPILED if pattern.search(metric)), "other")
+
+
+def is_headroom(metric: str) -> bool:
+    """Whether a metric counts what is left of a resource, so that less of it is worse."""
+    return _HEADROOM.search(metric) is not None
 
 
 def is_worse(metric: str, direction: str) -> bool:
     """Whether a departure in that direction is bad news. What has no good side counts as bad either way."""
     kind = kind_of(metric)
-    if kind in _WORSE_DOWN or (kind == "availability" and _COUNT_OF_ALIVE.search(metric)):
+    if kind in _WORSE_DOWN or is_headroom(metric) or (kind == "availability" and _COUNT_OF_ALIVE.search(metric)):
         return direction == "down"
     if kind in ("error", "latency", "availability"):
         return direction == "up"
