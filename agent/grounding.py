@@ -235,7 +235,7 @@ def _cause_rules(
         (len(sources) >= 2, f"{len(sources)} sources agree", "only one source shows it"),
         (bool(roles & {"mechanism", "change"}), "mechanism or change was seen", "neither mechanism nor change seen"),
         (refuted, "an alternative was ruled out", "no alternative was ruled out"),
-        (not against, "nothing speaks against it", f"{len(against)} fact(s) speak against it"),
+        (not against, "nothing speaks against it", f"{_count(len(against), 'fact speaks', 'facts speak')} against it"),
         (measured, "at least one fact is a measured number", "it rests on text from outside alone"),
     ]  # fmt: skip
 
@@ -246,7 +246,12 @@ def _label_no_fault(checked: Sequence[Checked], exhibits: Mapping[str, Exhibit],
     if not fresh:
         why = "no checked fact shows health" if not healthy else "the sources are not fresh enough to show health"
         return Label("INCONCLUSIVE", [], [why])
-    return Label("NO_FAULT", [f"{len(fresh)} checked fact(s) in fresh sources show health"])
+    words = _count(len(fresh), "checked fact in a fresh source shows", "checked facts in fresh sources show")
+    return Label("NO_FAULT", [f"{words} health"])
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _is_fresh(exhibit: Exhibit, as_of: datetime) -> bool:

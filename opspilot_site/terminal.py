@@ -123,9 +123,8 @@ class Stream:
         head = " " * TEXT_COLUMN if self._is_gathering else self._head(step.at, "◐", "gathering", "blue")
         self._is_gathering = True
         glyph, colour = RESULT_GLYPHS.get(payload["status"], ("–", "grey"))
-        skipped = f" ({plural(payload['skipped'], 'malformed row')} skipped)" if payload.get("skipped") else ""
         cut = " (cut short)" if payload["status"] == CallStatus.TRUNCATED else ""
-        found = payload["summary"] + skipped + cut
+        found = payload["summary"] + cut
         return [head + asked, *self._under(found, glyph, colour, payload.get("evidence", ""))]
 
     def _request(self, at: datetime, number: int) -> list[str]:

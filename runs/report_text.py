@@ -108,9 +108,9 @@ def _head(run: Run, report: dict[str, Any]) -> str:
 
 
 def still_happening(run: Run, report: dict[str, Any]) -> str:
-    """`still happening at 03:12 (latest 5.02 s, normal 0.18 s)`; empty where nobody looked."""
+    """`still happening at 03:12 (latest 5.02 s, normal 0.18 s)`; empty where nobody looked or nothing was wrong."""
     scope = report.get("still_happening") or {}
-    if scope.get("ongoing") is None:
+    if scope.get("ongoing") is None or run.outcome == Outcome.NO_FAULT:
         return ""
     state = "still happening" if scope["ongoing"] else "over"
     values = ", ".join(f"{word} {inline(scope[word])}" for word in ("latest", "normal") if scope.get(word))
@@ -254,7 +254,8 @@ def _evidence(run: Run) -> str:
 
 
 def _evidence_line(run: Run, item: Evidence) -> str:
-    parts = [f"{item.name} {item.call.tool}", inline(item.source), asked_range(run, item), inline(item.summary)]
+    found = item.summary.partition(";")[0]  # the page shows all of it
+    parts = [f"{item.name} {item.call.tool}", inline(item.source), asked_range(run, item), inline(found)]
     if item.freshness:
         parts.append(f"newest row {ago(item.freshness, run.as_of)}")
     if item.skipped:

@@ -148,6 +148,9 @@ def test_a_cause_without_facts_or_outweighed_is_inconclusive() -> None:
 def test_no_fault_needs_checked_health_in_fresh_sources() -> None:
     healthy = claim("number", role="healthy", figure="total", value=3)
     assert outcome([healthy], verdict="no_fault", root_cause=None)[0] == "NO_FAULT"
+    sound = Report(verdict="no_fault", summary="All is well.", claims=[healthy])
+    met = label(sound, check_claims([healthy], EXHIBITS), EXHIBITS, NOW).met
+    assert met == ["1 checked fact in a fresh source shows health"]
     assert outcome([], verdict="no_fault", root_cause=None)[0] == "INCONCLUSIVE"
     stale = {"E1": exhibit("E1", LOGS, figures={"total": 3.0}, freshness=NOW - timedelta(hours=2))}
     report = Report(verdict="no_fault", summary="All is well.", claims=[healthy])

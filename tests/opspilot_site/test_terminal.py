@@ -92,10 +92,9 @@ def test_a_result_that_is_not_plain_says_so(status: str, shown: str) -> None:
     assert _lines(_asked(1, "search_logs"), _came(1, "search_logs", status))[1].endswith(shown)
 
 
-def test_skipped_rows_are_counted() -> None:
-    assert _lines(_asked(1, "search_logs"), _came(1, "search_logs", skipped=3))[1].endswith(
-        "(3 malformed rows skipped)"
-    )
+def test_skipped_rows_are_said_once() -> None:
+    came = _came(1, "search_logs", summary="no error; 3 malformed rows skipped", skipped=3)
+    assert _lines(_asked(1, "search_logs"), came)[1].endswith("no error; 3 malformed rows skipped")
 
 
 def test_a_request_says_what_where_and_how_to_decide() -> None:
