@@ -14,7 +14,9 @@ _CLASS_NAME = "CommandError: "  # Django puts it before what the command has to 
 class Sentences(OutputWrapper):
     """What is written to stderr, without the name of a Python class before it."""
 
-    def write(self, msg: str = "", style_func: Callable[[str], str] | None = None, ending: str | None = None) -> None:
+    def write(  # type: ignore[override]  # the stubs take it for a plain file; Django's own has these arguments
+        self, msg: str = "", style_func: Callable[[str], str] | None = None, ending: str | None = None
+    ) -> None:
         super().write(msg.removeprefix(_CLASS_NAME), style_func, ending)
 
 
