@@ -47,6 +47,7 @@ def test_runs_go_on_after_a_worker_was_killed(fast_folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_runs_go_on_whatever_is_killed(fast_folder: Path, database_url: str) -> None:
     rounds = drill(fast_folder, *ALL, *ALL, "--runs", "20", database_url=database_url, **QUICK)
     hold_to_promise(rounds)
@@ -54,5 +55,6 @@ def test_runs_go_on_whatever_is_killed(fast_folder: Path, database_url: str) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_runs_go_on_within_a_minute_with_the_timings_of_production(fast_folder: Path) -> None:
     hold_to_promise(drill(fast_folder, *ALL, "--runs", "20", "--think", "1"))

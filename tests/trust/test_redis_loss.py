@@ -27,6 +27,7 @@ def test_a_flushed_redis_loses_no_run(fast_folder: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_fifty_runs_outlive_a_flushed_and_a_restarted_redis(fast_folder: Path, database_url: str) -> None:
     words = ("flush", "redis_restart", "flush", "redis_restart", "--runs", "50")
     hold_to_promise(drill(fast_folder, *words, database_url=database_url, **QUICK))
@@ -41,7 +42,7 @@ def postgres_url() -> Iterator[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [15, 120])
+@pytest.mark.parametrize("seconds", [15, pytest.param(120, marks=pytest.mark.long)])
 def test_fifty_runs_outlive_a_database_that_restarts_every_few_seconds(
     fast_folder: Path, postgres_url: str, seconds: int
 ) -> None:

@@ -19,19 +19,20 @@ NO_TESTS = 5  # pytest's exit code when nothing was selected
 
 class Command(BaseCommand):
     help = (
-        "Run the tests: the fast tier, or with --all the slow ones too. Other words go to pytest, "
+        "Run the tests: the fast tier, with --ci the slow ones too, with --all every one. Other words go to pytest, "
         "for example ./opspilot test tests/tools -k ranges; then they run on SQLite only, unless --postgres."
     )
     requires_system_checks: list[str] = []  # the tests have one for them
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--all", action="store_true", help="the slow tests too")
+        parser.add_argument("--ci", action="store_true", help="the slow tests too, at their smallest size")
+        parser.add_argument("--all", action="store_true", help="every test, at every size; an hour")
         parser.add_argument("--postgres", action="store_true", help="on PostgreSQL as well, with other words too")
         parser.add_argument("words", nargs=REMAINDER, help="for pytest")
 
     def run_from_argv(self, argv: list[str]) -> None:
         # pytest's own options (-k, -x) are not Django's: everything but ours goes on untouched.
-        ours = [word for word in argv[2:] if word in ("--all", "--postgres", "-h", "--help")]
+        ours = [word for word in argv[2:] if word in ("--ci", "--all", "--postgres", "-h", "--help")]
         self._words = [word for word in argv[2:] if word not in ours]
         super().run_from_argv([*argv[:2], *ours])
 
@@ -39,13 +40,14 @@ class Command(BaseCommand):
         words = self._words
         # So that a database of ours is stopped and a pytest of ours is ended when CI gives up on us.
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-        tier = [] if options["all"] else ["-m", "not slow"]
+        fast = [] if options["all"] else ["-m", "not slow"]
+        tier = ["-m", "not long"] if options["ci"] else fast
         status = self._pytest("SQLite", [*tier, *words])
         missing = lacking()
         programs = postgres_programs()
         if programs and (options["postgres"] or not words):
             with throwaway_postgres(programs) as url:
-                on_postgres = self._pytest("PostgreSQL", ["--database-only", *tier, *words], DATABASE_URL=url)
+                on_postgres = self._pytest("PostgreSQL", ["--database-only", *fast, *words], DATABASE_URL=url)
             status = status or on_postgres
         for name, how in missing.items():
             self._say(f"NOT TESTED: what needs {name}, which this machine lacks. Install it: {how}")
