@@ -93,7 +93,7 @@ def test_without_words_it_lists_the_commands_and_sets_nothing_up(machine: Machin
 def test_every_command_that_it_lists_exists(machine: Machine) -> None:
     words = machine.start("--help").stdout
     table = words[words.index("Runs ") : words.index("./opspilot COMMAND")]
-    listed = {line[13:].split()[0] for line in table.splitlines() if line.strip()}
+    listed = {line[13:].split()[0].replace("-", "_") for line in table.splitlines() if line.strip()}
 
     assert listed >= {"runs", "approve", "doctor", "test"}
     assert listed | {"demo", "investigate", "up"} <= set(get_commands())
