@@ -57,7 +57,8 @@ class Command(BaseCommand):
         self._say(f"\nTests on {database}")
         workers = ["-n", str(min(os.cpu_count() or 1, 8))] if _is_broad(words) else []
         prefix = ["env", *(f"{name}={value}" for name, value in extra.items())] if extra else []
-        command = [*prefix, sys.executable, "-m", "pytest", "-q", *workers, *words]
+        # Said here too: manage.py has put the product's settings into the environment, which pytest would prefer.
+        command = [*prefix, sys.executable, "-m", "pytest", "--ds=tests.settings", "-q", *workers, *words]
         status = subprocess.run(command, cwd=settings.BASE_DIR, check=False).returncode  # noqa: S603  our own words
         return 0 if status == NO_TESTS and extra else status
 
