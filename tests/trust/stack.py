@@ -72,7 +72,7 @@ class Stack:
 
 
 def _processes() -> list[Process]:
-    lines = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], check=True, capture_output=True, text=True).stdout
+    lines = subprocess.run(["ps", "-eww", "-o", "pid=,ppid=,args="], check=True, capture_output=True, text=True).stdout
     return [
         Process(int(pid), int(parent), words)
         for pid, parent, words in (line.split(maxsplit=2) for line in lines.splitlines())
