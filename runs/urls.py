@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path, re_path
 
-from runs.views import accounts, approvals, evidence, report, run, runs, tickets
+from runs.views import accounts, approvals, evidence, links, report, run, runs, tickets
 
 urlpatterns = [
     path("", runs.run_list, name="run_list"),
@@ -25,6 +25,7 @@ urlpatterns = [
     path("approvals/<int:pk>/", approvals.approval_page, name="approval"),
     path("approvals/<int:pk>/part", approvals.approval_part, name="approval_part"),
     path("approvals/<int:pk>/decide", approvals.approval_decide, name="approval_decide"),
+    path("open/<str:word>", links.approval_link, name="approval_link"),
     path("tickets/", tickets.ticket_list, name="ticket_list"),
     path("tickets/<str:name>", tickets.ticket_page, name="ticket"),
     path("account/", accounts.account, name="account"),
