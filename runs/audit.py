@@ -29,7 +29,7 @@ def _spelled(value: Any) -> str:
 def _normal(value: Any) -> Any:
     match value:
         case str():
-            return unicodedata.normalize("NFC", _storable(value))
+            return storable(value)
         case Mapping():
             return {_normal(str(key)): _normal(item) for key, item in value.items()}
         case list() | tuple():
@@ -38,13 +38,11 @@ def _normal(value: Any) -> Any:
             return value
 
 
-def _storable(text: str) -> str:
-    # PostgreSQL refuses NUL, UTF-8 refuses lone surrogates: both become U+FFFD here, once, for every store.
-    return (
-        text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
-        if not text.isascii() or "\x00" in text
-        else text
-    )
+def storable(text: str) -> str:
+    """The text in NFC, as every database keeps it: PostgreSQL refuses NUL, UTF-8 refuses lone surrogates."""
+    if text.isascii() and "\x00" not in text:
+        return text
+    return unicodedata.normalize("NFC", text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode())
 
 
 def digest(text: str) -> str:
@@ -64,11 +62,20 @@ def _key() -> bytes:
 
 def step_mac(previous: str, row: Mapping[str, Any]) -> str:
     """HMAC-SHA256 over the previous mac and the row's chained columns (RFC 2104; the chain is ours)."""
-    chained = canonical({name: row[name] for name in CHAINED})
-    return hmac.new(_key(), f"{previous}\n{chained}".encode(), hashlib.sha256).hexdigest()
+    return _mac(previous, {name: row[name] for name in CHAINED})
+
+
+def event_mac(previous: str, row: Mapping[str, Any]) -> str:
+    """The same over an event of the installation."""
+    return _mac(previous, {name: row[name] for name in EVENT_CHAINED})
+
+
+def _mac(previous: str, chained: Mapping[str, Any]) -> str:
+    return hmac.new(_key(), f"{previous}\n{canonical(chained)}".encode(), hashlib.sha256).hexdigest()
 
 
 CHAINED = ("run_id", "seq", "kind", "name", "before", "after", "actor", "epoch", "at", "payload_sha256", "key_id")
+EVENT_CHAINED = ("seq", "verb", "object", "actor", "at", "payload_sha256", "key_id")
 
 
 @dataclass(frozen=True, slots=True)

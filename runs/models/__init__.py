@@ -2,6 +2,7 @@
 
 from runs.models.approval import Approval, Vote
 from runs.models.call import ToolCall
+from runs.models.event import AuditEvent
 from runs.models.evidence import Evidence
 from runs.models.installation import Installation
 from runs.models.policy import PolicyRule
@@ -15,6 +16,7 @@ from runs.models.token import ApiToken
 __all__ = [
     "ApiToken",
     "Approval",
+    "AuditEvent",
     "Evidence",
     "Installation",
     "Membership",

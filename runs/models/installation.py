@@ -12,6 +12,8 @@ class Installation(models.Model):
     halted_by = models.CharField(max_length=150, blank=True)  # while set, no run takes a step
     halt_reason = models.CharField(max_length=200, blank=True)
     setup_token_sha256 = models.CharField(max_length=64, blank=True)
+    n_events = models.PositiveIntegerField(default=0)  # length and head of the chain of AuditEvents
+    head_mac = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -6,7 +6,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from runs.models import Installation, Membership, PolicyRule, Team
+from runs.services.actors import Actor
 from runs.services.errors import forbidden
+from runs.services.events import record_event
 from runs.states import Effect, Role
 
 DEFAULT_RULES = [
@@ -54,16 +56,31 @@ def seed_defaults(demo: bool = False) -> Team:
     return team
 
 
+@transaction.atomic
 def use_solo_preset() -> None:
     """One-person installation: the owner confirms writes. Safe to repeat."""
-    PolicyRule.objects.filter(team=None, risk="write", effect=Effect.APPROVE).update(
+    changed = PolicyRule.objects.filter(team=None, risk="write", effect=Effect.APPROVE).update(
         effect=Effect.CONFIRM, name="the owner confirms writes"
     )
+    if changed:
+        record_event("rule_change", actor=Actor.system(), object="rules", after={"preset": "solo"})
 
 
-def add_member(team: Team, user: User, role: Role, is_service: bool = False) -> Membership:
-    """Give a user a role in a team, replacing the one they had. Safe to repeat."""
-    member, _ = Membership.objects.update_or_create(
-        team=team, user=user, defaults={"role": role, "is_service": is_service}
-    )
+@transaction.atomic
+def add_member(
+    team: Team,
+    user: User,
+    role: Role,
+    is_service: bool = False,
+    *,
+    actor: Actor = Actor.system(),  # noqa: B008  a constant
+) -> Membership:
+    """Give a user a role in a team, replacing the one they had. Safe to repeat: what is so already is not recorded."""
+    old = Membership.objects.filter(team=team, user=user).first()
+    before = {"role": old.role, "is_service": old.is_service} if old else None
+    after = {"role": str(role), "is_service": is_service}
+    member, _ = Membership.objects.update_or_create(team=team, user=user, defaults=after)
+    if before != after:
+        object = f"{user.get_username()} in team {team.slug}"
+        record_event("member_change" if old else "member_add", actor=actor, object=object, before=before, after=after)
     return member

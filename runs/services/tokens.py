@@ -8,10 +8,13 @@ import secrets
 from datetime import timedelta
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
 from runs.models import ApiToken
+from runs.services.actors import Actor
 from runs.services.errors import Refused
+from runs.services.events import record_event
 
 MAX_DAYS = 90
 
@@ -22,10 +25,12 @@ def issue_token(user: User, name: str, days: int = MAX_DAYS) -> tuple[ApiToken, 
         raise Refused("bad_lifetime", f"A token lives 1 to {MAX_DAYS} days, not {days}.", 400)
     prefix, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
     plain = f"ops_{prefix}_{secret}"
-    token = ApiToken.objects.create(
-        user=user, name=name[:80] or "token", prefix=prefix, sha256=_hash(plain),
-        expires_at=timezone.now() + timedelta(days=days),
-    )  # fmt: skip
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            user=user, name=name[:80] or "token", prefix=prefix, sha256=_hash(plain),
+            expires_at=timezone.now() + timedelta(days=days),
+        )  # fmt: skip
+        record_event("token_issue", actor=Actor.person(user), object=f"token {token}", days=days)
     return token, plain
 
 
@@ -45,7 +50,9 @@ def find_user(plain: str) -> User | None:
 
 def revoke_token(token: ApiToken) -> None:
     """The token stops working at once. Safe to repeat."""
-    ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
+    with transaction.atomic():
+        if ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now()):
+            record_event("token_revoke", actor=Actor.person(token.user), object=f"token {token}")
 
 
 def _hash(plain: str) -> str:
