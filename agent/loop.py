@@ -18,7 +18,7 @@ from agent.evaluate import PastCall, checked_facts, loop_found, problems, report
 from agent.execute import Watch, execute_move, look_at_sources
 from agent.grounding import Exhibit, exhibits_of
 from agent.planner import Hypothesis, Move, Planner, Returned, ToolDescription, Transcript
-from agent.proposals import proposals
+from agent.proposals import Proposal, proposals
 from agent.toolhost import ToolHost
 from agent.transcript import Story, hypothesis, returned
 from runs import breaker, faults
@@ -27,7 +27,7 @@ from runs.services import drive as record
 from runs.services.append import Overtaken
 from runs.services.halt import is_halted
 from runs.services.leases import Lease
-from runs.services.policies import first_match, rules_of
+from runs.services.policies import policy_of, starter_of, subject_of
 from runs.services.spending import spent_today
 from runs.states import RunState
 from tools import registry
@@ -107,15 +107,20 @@ def _accept(run: Run, lease: Lease, move: Move) -> None:
     if move.is_conclusion:
         record.conclude(run, lease, rationale=move.rationale, hypotheses=facts, request=asdict(move.requests[0]))
         return
-    rules = rules_of(run.team)
-    calls = [
+    calls = _ruled(run, proposals(move.requests))
+    record.choose_tools(run, lease, calls, rationale=move.rationale, answer=move.answer, hypotheses=facts)
+
+
+def _ruled(run: Run, proposed: Sequence[Proposal]) -> list[record.PlannedCall]:
+    policy, starter = policy_of(run.team), starter_of(run)
+    return [
         record.PlannedCall(
             proposal.request.id, proposal.request.tool, proposal.args, proposal.risk,
-            first_match(rules, proposal.request.tool, proposal.risk), proposal.problem,
+            policy.rule_on(subject_of(run, proposal.request.tool, proposal.risk, proposal.args, starter=starter)),
+            proposal.problem,
         )
-        for proposal in proposals(move.requests)
+        for proposal in proposed
     ]  # fmt: skip
-    record.choose_tools(run, lease, calls, rationale=move.rationale, answer=move.answer, hypotheses=facts)
 
 
 def _execute(run: Run, lease: Lease, outfit: Outfit) -> None:

@@ -41,7 +41,7 @@ class Approval(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="requested_approvals"
     )
     requested_by = models.CharField(max_length=150)
-    rule = models.JSONField()  # snapshot of the policy rule: {"name", "effect", "votes", "role"}
+    rule = models.JSONField()  # snapshot of the ruling: {"name", "effect", "votes", "role", "expiry_s", "version"}
     required = models.PositiveSmallIntegerField(default=1)
     owner_may = models.BooleanField(default=False)  # the solo preset: the owner confirms
     asked_at = models.DateTimeField()

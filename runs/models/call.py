@@ -24,6 +24,8 @@ class ToolCall(models.Model):
     summary = models.CharField(max_length=1_000, blank=True)
     effect = models.CharField(max_length=8, choices=Effect)  # what the policy asked of it when it was planned
     rule = models.CharField(max_length=200, blank=True)  # the policy rule that decided, in words
+    ruling = models.JSONField(default=dict, blank=True)  # that ruling as a snapshot, with the policy's version
+    taint = models.JSONField(default=list, blank=True)  # [{"argument", "sources", "spans"}]: text copied from results
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

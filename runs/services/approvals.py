@@ -38,7 +38,7 @@ def open_request(run: Run, call: ToolCall, ruling: Ruling, why: str) -> Approval
         run=run, call=call, tool=call.tool, risk=call.risk, args_canonical=text, args_sha256=digest(text),
         preview=toolbox.preview(call.tool, call.args), why=why, requester=run.starter, requested_by=run.started_by,
         rule=ruling.as_json(), required=ruling.votes, owner_may=ruling.effect == Effect.CONFIRM,
-        asked_at=now, expires_at=now + timedelta(seconds=settings.APPROVAL_TTL_S),
+        asked_at=now, expires_at=now + timedelta(seconds=ruling.expiry_s or settings.APPROVAL_TTL_S),
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from runs.services import spending
 from runs.services.append import Overtaken, advance, append, locked
 from runs.services.approvals import open_question, open_request
 from runs.services.leases import Lease
-from runs.services.policies import Ruling, rule_on
+from runs.services.policies import Ruling, rule_on_call
 from runs.services.runs import void_open_requests
 from runs.states import ApprovalState, CallStatus, Effect, RunState, StepKind
 
@@ -190,8 +190,8 @@ def _new_call(run: Run, plan_seq: int, index: int, call: PlannedCall) -> ToolCal
         status, summary = CallStatus.REFUSED, f"Refused by policy: {call.ruling.name}."
     return ToolCall(
         run=run, plan_seq=plan_seq, index=index, request_id=call.request_id[:120], tool=call.tool[:80], args=args,
-        args_sha256=digest(text), risk=call.risk, effect=call.ruling.effect, rule=call.ruling.name, status=status,
-        summary=summary[:1_000],
+        args_sha256=digest(text), risk=call.risk, effect=call.ruling.effect, rule=call.ruling.name,
+        ruling=call.ruling.as_json(), status=status, summary=summary[:1_000],
         key=digest(f"{run.pk}\n{plan_seq}\n{index}\n{call.tool}\n{text}"),
     )  # fmt: skip
 
@@ -292,7 +292,8 @@ def _ask(run: Run, call: ToolCall, why: str) -> Approval:
     if call.status == CallStatus.OUTCOME_UNKNOWN:
         return open_question(run, call)
     ToolCall.objects.filter(pk=call.pk).update(status=CallStatus.WAITING)
-    return open_request(run, call, rule_on(run.team, call.tool, call.risk), why)
+    # What it was planned under: whether that is still enough is asked when the approval is used.
+    return open_request(run, call, Ruling(**call.ruling) if call.ruling else rule_on_call(call), why)
 
 
 def record_late(call: ToolCall, result: CallResult) -> None:

@@ -1,53 +1,103 @@
-"""Which calls run, need the owner, need votes, or are refused. Reads the rules; the driver and the pages ask."""
+"""Which calls run, need the owner, need votes, or are refused: the rules of a team, applied to the calls of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Q
 
-from runs.models import PolicyRule, Team
-from runs.states import Effect, Role
+from runs.models import Membership, PolicyRule, Run, Team, ToolCall
+from runs.policy.rules import (
+    READ_ANYWAY,
+    REFUSED,
+    STRICTEST,
+    UNNAMED,
+    UNREADABLE,
+    Rule,
+    Ruling,
+    Subject,
+    first_match,
+    is_tighter,
+    version_of,
+)
+from runs.states import Role
+
+__all__ = [
+    "REFUSED", "Policy", "Ruling", "Subject", "first_match", "is_tighter", "policy_of", "rule_on", "rule_on_call",
+    "rules_of", "ruling_version", "subject_of",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
-class Ruling:
-    """What a policy says of one call; stored with the call and with its Approval as a snapshot."""
+class Policy:
+    """The rules that hold for one team, in order; `rules` None where they cannot be read."""
 
-    effect: str
-    votes: int
-    role: str
-    name: str
+    rules: tuple[Rule, ...] | None
+    version: str
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-REFUSED = Ruling(Effect.REFUSE, 1, Role.APPROVER, "no rule matches, so it is refused")
-STRICTEST = Ruling(Effect.APPROVE, 2, Role.APPROVER, "the policy cannot be read, so two votes are needed")
-READ_ANYWAY = Ruling(Effect.RUN, 1, Role.APPROVER, "the policy cannot be read; reading runs")
+    def rule_on(self, subject: Subject) -> Ruling:
+        """Unreadable policies fail closed: reads run, everything else needs two approvals."""
+        if self.rules is None:
+            return replace(READ_ANYWAY if subject.risk == "read" else STRICTEST, version=UNREADABLE)
+        return first_match(self.rules, subject, self.version)
 
 
-def rules_of(team: Team) -> list[PolicyRule]:
-    """The rules that hold for a team, in order: its own and the installation's."""
-    return list(PolicyRule.objects.filter(Q(team=team) | Q(team=None)))
+def rules_of(team: Team | None) -> list[PolicyRule]:
+    """A team's own rules in order; with None, the installation's."""
+    return list(PolicyRule.objects.filter(team=team))
 
 
-def rule_on(team: Team, tool: str, risk: str) -> Ruling:
-    """The ruling for a call. Unreadable policies fail closed: reads run, everything else needs two approvals."""
+def policy_of(team: Team) -> Policy:
+    """What holds for a team: its own rules, then the installation's. One query."""
     try:
-        return first_match(rules_of(team), tool, risk)
-    except (DatabaseError, ValueError):
-        return READ_ANYWAY if risk == "read" else STRICTEST
+        # In a transaction a failed query would take everything down with it; a savepoint confines it.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            rows = list(PolicyRule.objects.filter(Q(team=team) | Q(team=None)))
+        rules = tuple(row.as_rule() for row in sorted(rows, key=lambda row: row.team_id is None))
+    except (DatabaseError, ValueError, TypeError):
+        return Policy(None, UNREADABLE)
+    return Policy(rules, version_of(rules))
 
 
-def first_match(rules: Iterable[PolicyRule], tool: str, risk: str) -> Ruling:
-    """The first rule whose glob and risk match; none matching refuses. Pure."""
-    for rule in rules:
-        if fnmatchcase(tool, rule.tool) and rule.risk in ("", risk):
-            return Ruling(Effect(rule.effect), rule.votes, Role(rule.role), rule.name)
-    return REFUSED
+def ruling_version(team: Team) -> str:
+    """Changes whenever the rules that hold for this team do; "unreadable" where they cannot be read."""
+    return policy_of(team).version
+
+
+def rule_on(
+    run: Run, tool: str, risk: str, args: Mapping[str, Any] | None = None, tainted: Sequence[str] = ()
+) -> Ruling:
+    """The ruling for a call of this run. `tainted` names the arguments that hold text copied from results."""
+    return policy_of(run.team).rule_on(subject_of(run, tool, risk, args or {}, tainted))
+
+
+def rule_on_call(call: ToolCall) -> Ruling:
+    """The ruling on a stored call under the rules of now: what is asked before its approval is used."""
+    tainted = [mark["argument"] for mark in call.taint]
+    return rule_on(call.run, call.tool, call.risk, call.args, tainted)
+
+
+def subject_of(
+    run: Run, tool: str, risk: str, args: Mapping[str, Any], tainted: Sequence[str] = (), starter: str = ""
+) -> Subject:
+    """The call as rules see it. Costs a query where the starter is a person and `starter` is not given."""
+    environments = frozenset(str(source.get("env") or UNNAMED) for source in run.sources)
+    return Subject(tool, risk, args, environments, starter or starter_of(run), frozenset(tainted))
+
+
+def starter_of(run: Run) -> str:
+    """Who started the run, as rules name them: a role, service, alert, cli, former: no longer in the team."""
+    if run.origin == "alert" or run.started_by.startswith("alert:"):
+        return "alert"
+    if run.started_by.startswith("cli:"):
+        return "cli"
+    if run.starter is None or not run.starter.is_active:
+        return "former"
+    member = Membership.objects.filter(team_id=run.team_id, user=run.starter).first()
+    if member is None:
+        return str(Role.ADMINISTRATOR) if run.starter.is_superuser else "former"
+    return "service" if member.is_service else str(member.role)

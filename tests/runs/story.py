@@ -46,7 +46,7 @@ def claimed(run: Run) -> Lease:
 
 def planned(run: Run, lease: Lease, tool: str, risk: str, args: dict[str, Any]) -> ToolCall:
     """PLAN → EXECUTE_TOOL with one call."""
-    call = drive.PlannedCall("r1", tool, args, risk, rule_on(run.team, tool, risk))
+    call = drive.PlannedCall("r1", tool, args, risk, rule_on(run, tool, risk, args))
     drive.choose_tools(run, lease, [call], rationale="look", answer="", hypotheses=[])
     return run.calls.get(plan_seq=run.plan_seq)
 
