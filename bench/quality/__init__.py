@@ -1,0 +1,1 @@
+"""How good OpsPilot is: labelled incidents and series, answered by the product and scored here."""

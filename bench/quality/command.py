@@ -1,0 +1,103 @@
+"""`bench quality`: one suite of labelled cases, answered by the product; the table, and each answer as JSON."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench.quality import nezha, petshop, rootcausebench, scenarios
+from bench.quality.case import Case, Incident, Result, Suite
+from bench.quality.investigators import investigators, side_by_side
+from bench.quality.scores import as_json, show
+from bench.table import WIDTH
+
+help = "how good: labelled incidents and series, answered and scored"
+SUITES: dict[str, Suite] = {
+    suite.name: suite for suite in (nezha.TT, petshop.SUITE, rootcausebench.SUITE, nezha.OB, scenarios.SUITE)
+}
+MOST_JOBS = 2
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--suite", required=True, choices=list(SUITES), metavar="NAME", help=", ".join(SUITES))
+    parser.add_argument("--path", type=Path, metavar="DIR", help="the data set's folder; `scenarios` needs none")
+    parser.add_argument("--case", metavar="ID", help="only this case, or those whose ids begin so")
+    parser.add_argument("--planner", choices=["analyst", "claude"], default="analyst", help="default analyst")
+    parser.add_argument("--seeds", type=int, default=20, help="of each scenario (default 20)")
+    parser.add_argument("--jobs", type=int, choices=range(1, MOST_JOBS + 1), default=1, help="runs side by side")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every answer there; - is stdout")
+
+
+def run(options: dict[str, Any]) -> int:
+    """Answer, score and print. 0: scored, whatever the figures; 1: a case has no answer. ValueError: wrong usage."""
+    suite = SUITES[options["suite"]]
+    cases, env = _cases(suite, options), _planner(options["planner"])
+    console = Console(stderr=options["json"] == Path("-"))
+    if not console.is_terminal:
+        console.width = WIDTH
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that all processes are ended too
+    began = time.monotonic()
+    with _progress(console) as progress:
+        task = progress.add_task(suite.name, total=len(cases))
+        results = []
+        for result in _answered(cases, options, env):
+            results.append(result)
+            progress.advance(task)
+    show(console, suite, results)
+    if options["json"]:
+        text = json.dumps(as_json(suite, results, options["planner"], time.monotonic() - began), indent=2)
+        print(text) if options["json"] == Path("-") else options["json"].write_text(text + "\n")
+    return int(any(result.problem for result in results))
+
+
+def _cases(suite: Suite, options: dict[str, Any]) -> list[Case]:
+    path = options["path"]
+    if suite.needs_path and (path is None or not path.is_dir()):
+        raise ValueError(f"Suite {suite.name} reads a data set: name its folder with --path DIR (given: {path}).")
+    every = suite.load(path or Path(), options["seeds"])
+    if not every:
+        raise ValueError(f"{path} holds no case of {suite.name}; bench/README.md says how its folder is laid out.")
+    wanted = options["case"] or ""
+    chosen = [case for case in every if case.id == wanted] or [case for case in every if case.id.startswith(wanted)]
+    if not chosen:
+        raise ValueError(f"No case of {suite.name} is called {wanted}; the first is {every[0].id}.")
+    return chosen
+
+
+def _planner(name: str) -> dict[str, str]:
+    """What the investigating processes need beside the bench's own environment. Raises ValueError without a key."""
+    if name == "analyst":
+        return {}
+    if not settings.ANTHROPIC_API_KEY:
+        raise ValueError("--planner claude needs a key: set ANTHROPIC_API_KEY, and ANTHROPIC_BASE_URL for a gateway.")
+    return {
+        "ANTHROPIC_API_KEY": settings.ANTHROPIC_API_KEY, "ANTHROPIC_BASE_URL": settings.ANTHROPIC_BASE_URL or "",
+        "OPSPILOT_MODEL": settings.MODEL, "OPSPILOT_MAX_USD_PER_DAY": "1000000",
+    }  # fmt: skip
+
+
+def _answered(cases: Sequence[Case], options: dict[str, Any], env: dict[str, str]) -> Iterator[Result]:
+    incidents = [case for case in cases if isinstance(case, Incident)]
+    if incidents:
+        with investigators(options["jobs"], options["planner"], env) as asked:
+            yield from side_by_side(options["jobs"], incidents, asked.ask)
+    for case in cases:
+        if not isinstance(case, Incident):
+            began = time.perf_counter()
+            verdict = case.judge()
+            yield Result(case.id, verdict, case.truth, time.perf_counter() - began)
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
