@@ -7,6 +7,7 @@ a program would simply do again.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -137,7 +138,9 @@ def _in_a_process_of_its_own(run_id: int) -> None:
             code = 0
         finally:
             os._exit(code)
-    os.waitpid(pid, 0)
+    while os.WIFSTOPPED(os.waitpid(pid, os.WUNTRACED)[1]):
+        os.kill(os.getpid(), signal.SIGSTOP)  # what strikes the one is to stop both
+        os.kill(pid, signal.SIGCONT)
 
 
 def _approve(case: Case, run: Run) -> None:

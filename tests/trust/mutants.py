@@ -8,7 +8,7 @@ from typing import Any
 
 from agent import execute
 from runs import reconcile
-from runs.models import Run
+from runs.models import Run, Step
 from runs.services import append, drive
 from runs.states import CallStatus, StepKind
 
@@ -45,17 +45,17 @@ def two_tx() -> None:
 
 def no_fence() -> None:
     """A driver that lost its lease does not notice: neither its writes nor its readings look at the epoch."""
-    update, refresh = append._update_run, Run.refresh_from_db
+    store, refresh = append._store, Run.refresh_from_db
 
-    def unfenced(run: Run, expected: dict[str, Any], values: dict[str, Any]) -> None:
-        update(run, {name: value for name, value in expected.items() if name != "lease_epoch"}, values)
+    def unfenced(step: Step, expected: dict[str, Any], values: dict[str, Any]) -> bool:
+        return store(step, {name: value for name, value in expected.items() if name != "lease_epoch"}, values)
 
     def believing(run: Run, *args: Any, **kwargs: Any) -> None:
         believed = run.lease_epoch
         refresh(run, *args, **kwargs)
         run.lease_epoch = believed
 
-    append._update_run = unfenced
+    append._store = unfenced
     Run.refresh_from_db = believing
 
 

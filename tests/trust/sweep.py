@@ -4,7 +4,8 @@
 Django is loaded once, each life is a fork. Prints a line for each schedule that went wrong and a summary as JSON.
 
 K kills the process at the point, E fails before the work, A after it, D stops the process there while another takes
-over and ends the run, then lets it go on.
+over and ends the run, then lets it go on. Z is D with the other one stopped in the middle of its drive too: the first
+wakes up while the run is somebody else's and has moved.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ SCENARIOS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8")
 # Stopped there, a process would keep everybody else out by its lock.
 INSIDE_A_TRANSACTION = {"append.write", "model.record", "plan.accept", "plan.conclude"}
 MOST_SHOWN = 20
+MIDDLE = "tools.returned"  # where the one that took over stands in Z: it has written, and holds no lock
 
 
 class Stopped(Fault):
@@ -70,7 +72,18 @@ class Schedule:
         return f"{self.scenario} {self.point}#{self.occurrence}:{self.mode}"
 
     def armed(self) -> Fault:
-        return (Stopped if self.mode == "D" else Fault)(self.point, self.occurrence, self.mode)
+        if self.stops:
+            return Stopped(self.point, self.occurrence, "D")
+        return Fault(self.point, self.occurrence, self.mode)
+
+    @property
+    def stops(self) -> bool:
+        return self.mode in "DZ"
+
+    @property
+    def taken_over_by(self) -> Fault | None:
+        """What strikes the life that comes after this one."""
+        return Fault(MIDDLE, 1, "D") if self.mode == "Z" else None
 
 
 @dataclass(slots=True)
@@ -86,7 +99,7 @@ class Reference:
         for point, count in self.passed.items():
             for occurrence in range(1, count + 1):
                 for mode in modes:
-                    if mode != "D" or point not in INSIDE_A_TRANSACTION:
+                    if mode not in "DZ" or point not in INSIDE_A_TRANSACTION:
                         yield Schedule(scenario, point, occurrence, mode)
 
 
@@ -106,6 +119,8 @@ class Sweep:
     def __init__(self, folder: Path, outside: str, mutant: str = ""):
         self._folder, self._outside, self._mutant = folder, outside, mutant
         self._sources = write_source(folder)
+        if mutant and (why := self._ended(_fork(MUTANTS[mutant]))):
+            raise SystemExit(f"{mutant} cannot be planted: {why}")  # else any schedule would seem to find it
 
     def reference(self, scenario: str) -> Reference:
         case, told = self.case(scenario), self._folder / "passed.json"
@@ -129,16 +144,28 @@ class Sweep:
         struck = _fork(lambda: self._life(case, schedule.armed()))
         _, status = os.waitpid(struck, os.WUNTRACED)
         wrong = []
-        if os.WIFSTOPPED(status) or os.WIFSIGNALED(status):
+        if os.WIFSTOPPED(status):
+            wrong += self._taken_over(case, struck, schedule.taken_over_by)
+        elif os.WIFSIGNALED(status):
             wrong.append(self._ended(_fork(lambda: self._life(case, None))))
-        elif schedule.mode in "KD":
+        elif schedule.mode in "KDZ":
             wrong.append("the point was not reached")
         else:
             wrong.append(_words(status))
-        if os.WIFSTOPPED(status):
-            os.kill(struck, signal.SIGCONT)
-            wrong.append(self._ended(struck))
         return [*filter(None, wrong), *self._differences(case, reference)]
+
+    def _taken_over(self, case: Case, stopped: int, fault: Fault | None) -> Iterator[str]:
+        """Another life takes over, and stands still too or ends; then the stopped one goes on, then the other."""
+        other = _fork(lambda: self._life(case, fault))
+        _, status = os.waitpid(other, os.WUNTRACED)
+        os.kill(stopped, signal.SIGCONT)
+        if not os.WIFSTOPPED(status):
+            yield _words(status)
+            yield self._ended(stopped)
+            return
+        yield self._ended(stopped)
+        os.kill(other, signal.SIGCONT)
+        yield self._ended(other)
 
     def _life(self, case: Case, fault: Fault | None) -> None:
         faults.armed = fault
@@ -230,7 +257,7 @@ def sweep(options: argparse.Namespace, folder: Path, outside: str) -> Summary:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--scenarios", default=",".join(SCENARIOS))
-    parser.add_argument("--modes", default="KEAD")
+    parser.add_argument("--modes", default="KEADZ")
     parser.add_argument("--every", type=int, default=1, help="try each n-th schedule only")
     parser.add_argument("--only", default="", help="schedules that contain these words")
     parser.add_argument("--mutant", default="", choices=["", *MUTANTS])

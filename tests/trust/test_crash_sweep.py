@@ -19,7 +19,7 @@ SHOWS = {
     "no_key": ("S2", "K", "tool.result"),
     "enqueue_after_commit": ("S1", "K", "queue.enqueue"),
     "two_tx": ("S1", "K", "append.write"),
-    "no_fence": ("S1", "D", "model"),
+    "no_fence": ("S1", "Z", "model"),
 }
 
 
