@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from django.conf import settings
+from django.core.checks import Tags, run_checks
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -34,8 +35,16 @@ def prepare_database(*, demo: bool | None = None) -> Path | None:
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         copy = copy_database(settings.DATA_DIR / "backups") if applied and connection.vendor == "sqlite" else None
         call_command("migrate", verbosity=0, interactive=False)
+    _refuse_unguarded()
     seed_defaults(demo=bool(demo))
     return copy
+
+
+def _refuse_unguarded() -> None:
+    """Somebody took away what keeps the record append-only: that is looked at before anything is written."""
+    for problem in run_checks(tags=[Tags.database], databases=[connection.alias]):
+        if problem.is_serious():
+            raise WrongDatabase(f"{problem.msg} {problem.hint or ''}".strip())
 
 
 def _refuse_other_use(demo: bool) -> None:

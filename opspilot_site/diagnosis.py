@@ -61,7 +61,11 @@ def examine() -> list[Finding]:
 
 
 def _settings() -> Iterator[Finding]:
-    problems = [found for found in django.core.checks.run_checks() if found.level >= django.core.checks.WARNING]
+    problems = [
+        found
+        for found in django.core.checks.run_checks(databases=[connection.alias])
+        if found.level >= django.core.checks.WARNING
+    ]
     for problem in problems:
         verdict = Verdict.BROKEN if problem.is_serious() else Verdict.WARNING
         yield Finding("settings", verdict, f"{problem.msg} ({problem.id})", problem.hint or "")

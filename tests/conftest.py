@@ -9,9 +9,11 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 
 from opspilot_site import redis_server
+from runs.append_only import take_down
 from runs.models import Team
 from runs.services.teams import add_member, seed_defaults
 from runs.states import Role
@@ -60,6 +62,12 @@ def mallory(other_team: Team) -> User:
 def admin(db: None) -> User:
     """The superuser of the installation. She belongs to no team."""
     return User.objects.create_superuser("admin", "admin@example.org", PASSWORD)
+
+
+@pytest.fixture
+def unguarded(db: None) -> None:
+    """The record without its triggers, as whoever owns the database can have it; with the test they are back."""
+    take_down(connection)
 
 
 def _signed_in(user: User) -> Client:

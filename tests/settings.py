@@ -20,8 +20,9 @@ os.environ |= {"OPSPILOT_TEST": "1", "OPSPILOT_IGNORE_DOTENV": "1", "OPSPILOT_DA
 folder.mkdir(parents=True, exist_ok=True)
 
 from opspilot_site.settings import *  # noqa: E402, F403
-from opspilot_site.settings import DATABASES  # noqa: E402
+from opspilot_site.settings import DATABASES, INSTALLED_APPS  # noqa: E402
 
+INSTALLED_APPS = ["tests.emptying", *INSTALLED_APPS]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: threads and child processes of the flow tests open the same database.

@@ -20,6 +20,8 @@ from runs.services.runs import add_note, cancel_run, hold_run
 from runs.states import ApprovalState, RunState, StepKind
 from tests.runs.story import a_run, approved, claimed, finished, parked
 
+pytestmark = pytest.mark.usefixtures("unguarded")  # they change what nobody may change
+
 
 @pytest.fixture
 def done(team: Team, alice: User, bob: User) -> Run:

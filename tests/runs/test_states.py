@@ -81,6 +81,7 @@ def test_a_driver_with_an_old_epoch_cannot_write(team: Team, alice: User) -> Non
     advance(Run.objects.get(pk=run.pk), "choose_tools", actor="driver", epoch=5)
 
 
+@pytest.mark.usefixtures("unguarded")
 def test_every_step_is_chained_and_damage_is_named(team: Team, alice: User) -> None:
     run = make_run(team, alice)
     for event in ("begin", "choose_tools", "tools_returned", "replan"):
@@ -90,6 +91,7 @@ def test_every_step_is_chained_and_damage_is_named(team: Team, alice: User) -> N
     assert str(_damage(run)) == f"run {run.pk}, step 2: the step was altered"
 
 
+@pytest.mark.usefixtures("unguarded")
 @pytest.mark.parametrize(
     ("harm", "seq", "kind"),
     [

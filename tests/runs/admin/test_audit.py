@@ -137,6 +137,7 @@ def test_a_whole_chain_is_said_to_be_intact(as_bob: Client, run: Run) -> None:
     assert "1 chain intact" in shown(as_bob, run=run.pk)
 
 
+@pytest.mark.usefixtures("unguarded")
 @pytest.mark.parametrize(
     ("damage", "words"),
     [

@@ -124,6 +124,7 @@ def test_a_held_run_names_the_person_and_the_reason(as_alice: Client, planning: 
     assert_in_order(page_of(as_alice, planning), "Held by alice", "Release it", "waiting for the release")
 
 
+@pytest.mark.usefixtures("unguarded")
 def test_a_damaged_chain_is_said_on_the_page(as_alice: Client, done: Story) -> None:
     Step.objects.filter(run=done.run, seq=5).update(actor="user:mallory")
     assert "chain broken: run" in page_of(as_alice, done)
