@@ -54,12 +54,14 @@ def _existing(connection: BaseDatabaseWrapper) -> list[tuple[str, str]]:
     )
     with connection.cursor() as cursor:
         cursor.execute(query, [])
-        return cursor.fetchall()
+        found: list[tuple[str, str]] = cursor.fetchall()
+    return found
 
 
 def _statements(connection: BaseDatabaseWrapper) -> Iterator[str]:
     there = _tables(connection)
-    if {model._meta.db_table for model in (*LOG_TABLES, Approval, Vote)} <= there:  # a migration backwards has fewer
+    needed: tuple[type[Model], ...] = (*LOG_TABLES, Approval, Vote)
+    if {model._meta.db_table for model in needed} <= there:  # a migration backwards has fewer
         yield from _sqlite().values() if connection.vendor == "sqlite" else _postgres()
 
 
