@@ -13,6 +13,7 @@ from typing import Any
 from agent.jsonclean import clean, clean_text, encode, shorten
 from tools.base import Status, ToolResult
 from tools.sources import SourceSpec
+from tools.sources.spec import pack_options, read_options
 
 MAX_RESULT_BYTES = 8_000_000  # raw; what is stored as evidence is smaller still
 MAX_FRAME_BYTES = 64_000_000  # more than any result or any evidence handed to a tool
@@ -92,7 +93,9 @@ def pack_context(spec: ContextSpec) -> dict[str, Any]:
         "key": spec.key,
         "as_of": spec.as_of.isoformat(),
         "focus": spec.focus.isoformat() if spec.focus else None,
-        "sources": [[source.name, source.url, source.env, source.kind] for source in spec.sources],
+        "sources": [
+            [source.name, source.url, source.env, source.kind, pack_options(source.options)] for source in spec.sources
+        ],
         "meta": dict(spec.meta),
     }
 
@@ -102,7 +105,10 @@ def unpack_context(packed: Mapping[str, Any]) -> ContextSpec:
         key=packed["key"],
         as_of=datetime.fromisoformat(packed["as_of"]),
         focus=datetime.fromisoformat(packed["focus"]) if packed["focus"] else None,
-        sources=tuple(SourceSpec(*source) for source in packed["sources"]),
+        sources=tuple(
+            SourceSpec(name, url, env, kind, read_options(options))
+            for name, url, env, kind, options in packed["sources"]
+        ),
         meta=packed["meta"],
     )
 

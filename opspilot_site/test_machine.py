@@ -1,4 +1,4 @@
-"""What the test suite needs of a machine besides Python: PostgreSQL and Chromium. Finds, starts, never installs."""
+"""What the test suite needs of a machine besides Python: databases, a browser, servers of metrics. Never installs."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ def lacking() -> dict[str, str]:
     needs = {
         "PostgreSQL": (postgres_programs(), "sudo apt install postgresql"),
         "Chromium": (chromium(), "sudo apt install chromium"),
+        "Prometheus": (shutil.which("prometheus"), "sudo apt install prometheus"),
+        "VictoriaMetrics": (shutil.which("victoria-metrics"), "sudo apt install victoria-metrics"),
     }
     return {name: how for name, (found, how) in needs.items() if not found}
 

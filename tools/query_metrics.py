@@ -15,25 +15,31 @@ figures: "<id> min" … for every stat of every series.   source = "<name>:metri
 
 from __future__ import annotations
 
-import fnmatch
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from tools.base import Params, Risk, Status, Tool, ToolContext, ToolResult
-from tools.reach import Reach, list_of, reach
-from tools.sources.metrics.query import Series
+from tools.base import Params, Risk, Status, Tool, ToolContext, ToolError, ToolResult
+from tools.reach import Reach, ask_each, list_of, reach
+from tools.sources.metrics.query import MetricQuery, MetricSource, Series
 from tools.sources.timestamps import iso_us
 
 MAX_POINTS = 20_000
 MAX_SERIES = 400
+MAX_NAMES = 1_000
 STEPS_S = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400)
 _REDUCE = {"sum": np.add, "min": np.minimum, "max": np.maximum}
 
 
 class QueryMetrics(Params):
+    promql: str = Field(
+        "",
+        max_length=2_000,
+        description="PromQL in place of name and service, for sources that are a Prometheus or speak its API.",
+    )
     name: str = Field("*", max_length=200, description="Metric name or glob: 'error_rate', 'db_pool_*', '*'.")
     service: str = Field("", max_length=200, description="Service name or glob; empty means every service.")
     source: str = Field("", description="Name of a source; empty asks all of them.")
@@ -46,29 +52,29 @@ class QueryMetrics(Params):
 def run(context: ToolContext, params: QueryMetrics) -> ToolResult:
     sources = context.sources.metrics(params.source)
     within = reach(context, "metrics", sources, params.since, params.until)
-    every = _distinct([series for source in sources for series in source.series()])
-    found = [series.between(within.since_us, within.until_us) for series in every if _is_asked(series, params)]
+    query = MetricQuery(
+        params.name, params.service, within.since_us, within.until_us, params.step_s, expression=params.promql
+    )
+    answers = ask_each(sources, lambda source: source.series(query))
+    notes = list(dict.fromkeys([*answers.troubles, *(note for source in sources for note in source.notes)]))
+    found = _distinct([series for part in answers.found for series in part])
     filled = [series for series in found if len(series.times)]
+    asked = answers.native()
     if not filled:
-        return _nothing(params, within, every, is_known=bool(found))
+        return _nothing(params, within, _names(sources), bool(found), notes, asked)
     shown = filled[:MAX_SERIES]
     step_s = _step(shown, params.step_s)
     described = [_describe(series, step_s, params.aggregation) for series in shown]
     return ToolResult(
-        status=Status.TRUNCATED if len(shown) < len(filled) else Status.SUCCESS,
-        summary=_summary(within, described, len(filled), step_s) + within.notes(),
+        status=Status.TRUNCATED if len(shown) < len(filled) or answers.troubles else Status.SUCCESS,
+        summary=_summary(within, described, len(filled), step_s) + within.notes(*notes),
         data={"series": described, "step_s": step_s, "available": []},
         figures={f"{one['id']} {name}": value for one in described for name, value in one["stats"].items()},
-        query=_query(params, within, step_s),
+        query=_query(params, within, step_s) | asked,
         source=within.source,
         freshness=within.newest,
         skipped=within.skipped,
     )
-
-
-def _is_asked(series: Series, params: QueryMetrics) -> bool:
-    is_named = fnmatch.fnmatchcase(series.name.lower(), params.name.lower() or "*")
-    return is_named and fnmatch.fnmatchcase(series.service.lower(), params.service.lower() or "*")
 
 
 def _distinct(series: list[Series]) -> list[Series]:
@@ -79,8 +85,17 @@ def _distinct(series: list[Series]) -> list[Series]:
     return [by_id[key] for key in sorted(by_id)]
 
 
+def _names(sources: Sequence[MetricSource]) -> list[str]:
+    """What could have been asked for; a source that does not say is left out."""
+    try:
+        return sorted({name for names in ask_each(sources, lambda source: source.names()).found for name in names})
+    except ToolError:
+        return []
+
+
 def _query(params: QueryMetrics, within: Reach, step_s: int) -> dict[str, Any]:
-    asked = params.model_dump(include={"name", "service", "aggregation"})
+    words = {"promql", "aggregation"} if params.promql else {"name", "service", "aggregation"}
+    asked = params.model_dump(include=words)
     widened = {"asked_step_s": params.step_s} if step_s != params.step_s else {}
     return within.query(**asked, step_s=step_s, **widened)
 
@@ -156,16 +171,17 @@ def _at_peak(one: dict[str, Any]) -> str:
     return f" at {peak[0]}"
 
 
-def _nothing(params: QueryMetrics, within: Reach, every: list[Series], is_known: bool) -> ToolResult:
-    names = sorted({series.name for series in every})
-    services = sorted({series.service for series in every if series.service})
+def _nothing(
+    params: QueryMetrics, within: Reach, names: list[str], is_known: bool, notes: list[str], asked: dict[str, object]
+) -> ToolResult:
     what = f"metric {params.name!r}" + (f" of service {params.service!r}" if params.service else "")
-    why = within.span() if is_known else f"metrics: {list_of(names)}; services: {list_of(services)}"
+    what = f"{params.promql!r}" if params.promql else what
+    why = within.span() if is_known else f"metrics: {list_of(names)}; services: {list_of(within.services)}"
     return ToolResult(
         status=Status.NO_DATA,
-        summary=f"No point of {what} in {within.words()}; {why}{within.notes()}",
-        data={"series": [], "step_s": params.step_s, "available": names, "services": services},
-        query=_query(params, within, params.step_s),
+        summary=f"No point of {what} in {within.words()}; {why}{within.notes(*notes)}",
+        data={"series": [], "step_s": params.step_s, "available": names[:MAX_NAMES], "services": within.services},
+        query=_query(params, within, params.step_s) | asked,
         source=within.source,
         freshness=within.newest,
         skipped=within.skipped,
@@ -175,7 +191,7 @@ def _nothing(params: QueryMetrics, within: Reach, every: list[Series], is_known:
 TOOL = Tool(
     name="query_metrics",
     summary="Read metrics as series of points, by name and service (globs), aggregated to a step, with min, max, mean, "
-    "median, first and last.",
+    "median, first and last. Of a Prometheus, counters come as rate(name) and histograms as p50, p95, p99(name).",
     params=QueryMetrics,
     risk=Risk.READ,
     run=run,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from tools.base import ToolContext, ToolError
-from tools.sources.spec import Kind, SourceState
+from tools.sources.spec import Asked, Kind, SourceState
 from tools.sources.timestamps import from_us, iso, to_us
 from tools.timerange import TimeRange, resolve
 
@@ -20,6 +20,10 @@ class AnySource(Protocol):
     name: str
 
     def state(self) -> SourceState: ...
+
+
+S = TypeVar("S", bound=AnySource)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +99,11 @@ class Reach:
         until = min(self.range.until, self.as_of)
         return f"{self.clock(self.range.since)}–{self.clock(until)} UTC"
 
-    def notes(self) -> str:
+    def notes(self, *others: str) -> str:
         """What could not be read, ready to stand at the end of a summary."""
         said = [f"{self.skipped:,} malformed row{'' if self.skipped == 1 else 's'} skipped"] if self.skipped else []
         said += [note for state in self.states for note in (state.notes or ((state.problem,) if state.problem else ()))]
+        said += others
         return f"; {'; '.join(dict.fromkeys(said))}" if said else ""
 
 
@@ -110,6 +115,35 @@ def reach(context: ToolContext, kind: Kind, sources: Sequence[AnySource], since:
         raise ToolError(f"No {kind} could be read, so nothing was searched. {problems}")
     oldest = min((state.oldest for state in states if state.oldest), default=None)
     return Reach(kind, resolve(since, until, context.as_of, oldest), context.as_of, states)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers(Generic[T]):
+    """What each source answered; `troubles` is what went wrong with others, so that the rest still counts."""
+
+    found: list[T]
+    troubles: list[str]
+    asked: list[dict[str, str]]
+
+    def native(self) -> dict[str, object]:
+        """The queries as the back ends got them, for the result's `query`; {} for files, which get none."""
+        return {"native": self.asked} if self.asked else {}
+
+
+def ask_each(sources: Sequence[S], ask: Callable[[S], T]) -> Answers[T]:
+    """Asks one source after the other. Raises ToolError where none of them answers."""
+    answers: Answers[T] = Answers([], [], [])
+    for source in sources:
+        try:
+            answers.found.append(ask(source))
+        except ToolError as trouble:
+            answers.troubles.append(str(trouble).rstrip("."))
+        one: Asked
+        for one in getattr(source, "asked", ()):
+            answers.asked.append({"source": source.name, "text": one.text, "url": one.url})
+    if answers.troubles and not answers.found:
+        raise ToolError(". ".join(answers.troubles) + ".")
+    return answers
 
 
 def age(seconds: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tools.base import ToolError
+from tools.sources.backends import OPENERS, Store
 from tools.sources.changes.change import ChangeSource
 from tools.sources.confined import Refused
 from tools.sources.folder import Folder, KnownPattern, baseline_of, open_path
@@ -29,16 +31,16 @@ class Opened:
     """A spec and what stands behind it; `problem` says why nothing does."""
 
     spec: SourceSpec
-    folder: Folder | None
+    store: Store | None
     problem: str = ""
     is_baseline: bool = False
 
     @property
     def name(self) -> str:
-        return self.folder.name if self.folder else self.spec.name
+        return self.store.name if self.store else self.spec.name
 
     def kinds(self) -> set[Kind]:
-        held = self.folder.kinds() if self.folder else set()
+        held = self.store.kinds() if self.store else set()
         return {kind for kind in held if self.spec.kind in ("", kind)}
 
 
@@ -65,9 +67,12 @@ class SourceSet:
 
     @property
     def opened(self) -> list[Opened]:
-        """Looked up each time: a folder may get new files while a process lives. What a file holds is kept."""
+        """Looked up each time: a folder may get new files while a process lives. What a file holds is kept.
+
+        A service is not asked yet: it answers when a source of it is.
+        """
         found = [_open(spec) for spec in self.specs]
-        quiet = [(one, baseline_of(one.folder)) for one in found if one.folder]
+        quiet = [(one, baseline_of(one.store)) for one in found if isinstance(one.store, Folder)]
         return found + [Opened(one.spec, folder, is_baseline=True) for one, folder in quiet if folder]
 
     def names(self) -> list[str]:
@@ -81,25 +86,25 @@ class SourceSet:
         return [one.problem for one in self.opened if one.problem]
 
     def logs(self, name: str = "") -> list[LogSource]:
-        return [folder.open_logs() for folder in self._holding("logs", name)]
+        return [store.open_logs() for store in self._holding("logs", name)]
 
     def metrics(self, name: str = "") -> list[MetricSource]:
-        return [folder.open_metrics() for folder in self._holding("metrics", name)]
+        return [store.open_metrics() for store in self._holding("metrics", name)]
 
     def traces(self, name: str = "") -> list[TraceSource]:
-        return [folder.open_traces() for folder in self._holding("traces", name)]
+        return [store.open_traces() for store in self._holding("traces", name)]
 
     def changes(self, name: str = "") -> list[ChangeSource]:
-        return [folder.open_changes() for folder in self._holding("changes", name)]
+        return [store.open_changes() for store in self._holding("changes", name)]
 
     def patterns(self, name: str = "") -> list[KnownPattern]:
         """Rows of patterns.json, largest growth first."""
-        found = [pattern for folder in self._holding("logs", name) for pattern in folder.patterns()]
+        found = [pattern for store in self._holding("logs", name) for pattern in store.patterns()]
         return sorted(found, key=lambda pattern: (-abs(pattern.delta or 0), pattern.service, pattern.signature))
 
     def alert(self) -> dict[str, Any]:
         """The first alert.json of the sources; {} where there is none."""
-        alerts = (one.folder.alert() for one in self.opened if one.folder and not one.is_baseline)
+        alerts = (one.store.alert() for one in self.opened if one.store and not one.is_baseline)
         return next((alert for alert in alerts if alert), {})
 
     def alert_at(self) -> datetime | None:
@@ -108,7 +113,11 @@ class SourceSet:
 
     @property
     def _states(self) -> list[tuple[Opened, SourceState]]:
-        return [(one, state) for one in self.opened for state in _states_of(one)]
+        # Side by side: a service that is down may take seconds to show it, and others need not wait for that.
+        opened = self.opened
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            found = zip(opened, pool.map(_states_of, opened), strict=True)
+            return [(one, state) for one, states in found for state in states]
 
     def states(self) -> list[SourceState]:
         """One state for each kind of each source; reads the files once."""
@@ -127,12 +136,12 @@ class SourceSet:
         telemetry = [state.newest for state in states if state.kind != "changes" and state.newest]
         return max(telemetry or [state.newest for state in states if state.newest], default=None)
 
-    def _holding(self, kind: Kind, name: str) -> list[Folder]:
-        """Folders that hold this kind, all but baselines or those of that name. Raises ToolError in words."""
+    def _holding(self, kind: Kind, name: str) -> list[Store]:
+        """Stores that hold this kind, all but baselines or those of that name. Raises ToolError in words."""
         asked = [one for one in self.opened if (one.name == name if name else not one.is_baseline)]
         if name and not asked:
             raise ToolError(f"There is no source {name!r}. Sources: {', '.join(self.names()) or 'none is set'}.")
-        found = [one.folder for one in asked if one.folder and kind in one.kinds()]
+        found = [one.store for one in asked if one.store and kind in one.kinds()]
         if found:
             return found
         if problems := [one.problem for one in asked if one.problem]:
@@ -144,31 +153,37 @@ class SourceSet:
 
 def _open(spec: SourceSpec) -> Opened:
     parts = urlsplit(spec.url)
-    if parts.scheme != "file":
-        words = f"cannot open {parts.scheme}://; known: file://" if parts.scheme else f"write file://{spec.url}"
-        return Opened(spec, None, f"{spec.name}: {words}")
-    if parts.netloc not in ("", "localhost"):
-        path = f"file:///{parts.netloc}{parts.path}"
-        return Opened(spec, None, f"{spec.name}: a local path needs three slashes, {path}")
     try:
-        return Opened(spec, open_path(spec.name, Path(unquote(parts.path))))
+        if opener := OPENERS.get(parts.scheme):
+            return Opened(spec, opener(spec))
+        if parts.scheme == "file":
+            return Opened(spec, open_path(spec.name, _local_path(parts.netloc, parts.path)))
     except Refused as refusal:
         return Opened(spec, None, f"{spec.name}: {refusal}")
+    known = ", ".join(f"{scheme}://" for scheme in ("file", *sorted(OPENERS)))
+    words = f"cannot open {parts.scheme}://; known: {known}" if parts.scheme else f"write file://{spec.url}"
+    return Opened(spec, None, f"{spec.name}: {words}")
+
+
+def _local_path(netloc: str, path: str) -> Path:
+    if netloc not in ("", "localhost"):
+        raise Refused(f"a local path needs three slashes, file:///{netloc}{path}")
+    return Path(unquote(path))
 
 
 def _states_of(one: Opened) -> list[SourceState]:
-    if one.folder is None:
+    if one.store is None:
         return [SourceState(one.spec.name, one.spec.kind or "logs", None, None, None, (), one.problem)]
-    return [_source(one.folder, kind).state() for kind in KINDS if kind in one.kinds()]
+    return [_source(one.store, kind).state() for kind in KINDS if kind in one.kinds()]
 
 
-def _source(folder: Folder, kind: Kind) -> LogSource | MetricSource | TraceSource | ChangeSource:
+def _source(store: Store, kind: Kind) -> LogSource | MetricSource | TraceSource | ChangeSource:
     match kind:
         case "logs":
-            return folder.open_logs()
+            return store.open_logs()
         case "metrics":
-            return folder.open_metrics()
+            return store.open_metrics()
         case "traces":
-            return folder.open_traces()
+            return store.open_traces()
         case "changes":
-            return folder.open_changes()
+            return store.open_changes()

@@ -8,8 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from tools.base import ToolError
 from tools.sources.confined import Fingerprint, Refused, Root
-from tools.sources.metrics.query import Series
+from tools.sources.metrics.query import EVERYTHING, MetricQuery, Series
 from tools.sources.metrics.tables import Table, read_table
 from tools.sources.spec import SourceState, problem_of
 from tools.sources.timestamps import from_us
@@ -41,13 +42,19 @@ class FileMetrics:
                 self.notes.append(str(refusal))
         return found
 
-    def series(self) -> list[Series]:
+    def names(self) -> list[str]:
+        return sorted({one.name for table in self.tables() for one in table.series})
+
+    def series(self, query: MetricQuery = EVERYTHING) -> list[Series]:
         """Sorted by id, so that the same question gets the same answer."""
+        if query.expression:
+            raise ToolError(f"{self.name} holds tables in files, which know no PromQL: ask by name and service.")
         joined: dict[str, list[Series]] = {}
         for table in self.tables():
             for series in table.series:
-                joined.setdefault(series.id, []).append(series)
-        return [_join(joined[key]) for key in sorted(joined)]
+                if query.wants(series.name, series.service):
+                    joined.setdefault(series.id, []).append(series)
+        return [_join(joined[key]).between(query.since_us, query.until_us) for key in sorted(joined)]
 
     def state(self) -> SourceState:
         tables = self.tables()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -9,6 +11,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tools.sources.spec import SourceState
+
+FOREVER_US = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class MetricQuery:
+    """Names and services are globs without regard to case; the range is half-open, in microseconds.
+
+    `step_s` is how fine the points are wanted; a back end that samples may widen it. `expression` is PromQL, asked in
+    place of name and service; a back end that has none refuses it.
+    """
+
+    name: str = "*"
+    service: str = "*"
+    since_us: int = 0
+    until_us: int = FOREVER_US
+    step_s: int = 60
+    expression: str = ""
+
+    def wants(self, name: str, service: str) -> bool:
+        return fnmatch.fnmatchcase(name.lower(), self.name.lower() or "*") and self.wants_service(service)
+
+    def wants_service(self, service: str) -> bool:
+        return fnmatch.fnmatchcase(service.lower(), self.service.lower() or "*")
+
+
+EVERYTHING = MetricQuery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +65,17 @@ class Series:
 class MetricSource(Protocol):
     name: str
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the last answer leaves out, in words."""
+        ...
+
     def state(self) -> SourceState: ...
 
-    def series(self) -> list[Series]: ...
+    def names(self) -> list[str]:
+        """Metric names that could be asked for."""
+        ...
+
+    def series(self, query: MetricQuery = EVERYTHING) -> list[Series]:
+        """Those that the query wants, sorted by id; empty ones where a series is known but silent in the range."""
+        ...

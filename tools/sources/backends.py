@@ -1,0 +1,48 @@
+"""Which back end opens which URL. One line a scheme; the back ends know nothing of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from tools.sources.changes.change import ChangeSource
+from tools.sources.logs.search import LogSource
+from tools.sources.metrics.prometheus import Prometheus
+from tools.sources.metrics.query import MetricSource
+from tools.sources.remote import RemoteStore, connect
+from tools.sources.spec import Kind, SourceSpec
+from tools.sources.traces.span import TraceSource
+
+
+class Store(Protocol):
+    """What stands behind one spec: a folder with several kinds, or a service with one."""
+
+    @property
+    def name(self) -> str: ...
+
+    def kinds(self) -> set[Kind]: ...
+
+    def open_logs(self) -> LogSource: ...
+
+    def open_metrics(self) -> MetricSource: ...
+
+    def open_traces(self) -> TraceSource: ...
+
+    def open_changes(self) -> ChangeSource: ...
+
+    def alert(self) -> dict[str, Any]: ...
+
+    def patterns(self) -> list[Any]: ...
+
+
+def _prometheus(spec: SourceSpec) -> Store:
+    spec, client = connect(spec, "Prometheus")
+    return RemoteStore(spec.name, "metrics", Prometheus(spec, "metrics", "Prometheus", client))
+
+
+OPENERS: dict[str, Callable[[SourceSpec], Store]] = {
+    f"{product}+{scheme}": opener
+    for products, opener in ((("prometheus", "victoriametrics"), _prometheus),)
+    for product in products
+    for scheme in ("http", "https")
+}
