@@ -27,7 +27,7 @@ from runs.services import drive as record
 from runs.services.append import Overtaken
 from runs.services.halt import is_halted
 from runs.services.leases import Lease
-from runs.services.policies import policy_of, starter_of, subject_of
+from runs.services.policies import Wanted, judge
 from runs.services.spending import spent_today
 from runs.states import RunState
 from tools import registry
@@ -95,31 +95,30 @@ def _ask_planner(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
         _meet(run, lease, fault)
     else:
         breaker.report_answer(run.planner)
-        _accept(run, lease, move)
+        # Judged before the transaction: looking for copied text in large results takes a while.
+        _accept(run, lease, move, [] if move.is_conclusion else _ruled(run, proposals(move.requests)))
 
 
 @faults.point("move.keep")
 @transaction.atomic
-def _accept(run: Run, lease: Lease, move: Move) -> None:
+def _accept(run: Run, lease: Lease, move: Move, calls: Sequence[record.PlannedCall]) -> None:
     """The answer and what it leads to, in one commit: nothing acts on an answer that was not kept."""
     record.record_model_call(run, lease, _answer(move), _spent(move))
     facts = checked_facts(move.hypotheses, _exhibits(run))
     if move.is_conclusion:
         record.conclude(run, lease, rationale=move.rationale, hypotheses=facts, request=asdict(move.requests[0]))
         return
-    calls = _ruled(run, proposals(move.requests))
     record.choose_tools(run, lease, calls, rationale=move.rationale, answer=move.answer, hypotheses=facts)
 
 
 def _ruled(run: Run, proposed: Sequence[Proposal]) -> list[record.PlannedCall]:
-    policy, starter = policy_of(run.team), starter_of(run)
+    judged = judge(run, [Wanted(proposal.request.tool, proposal.risk, proposal.args) for proposal in proposed])
     return [
         record.PlannedCall(
-            proposal.request.id, proposal.request.tool, proposal.args, proposal.risk,
-            policy.rule_on(subject_of(run, proposal.request.tool, proposal.risk, proposal.args, starter=starter)),
-            proposal.problem,
+            proposal.request.id, proposal.request.tool, proposal.args, proposal.risk, what.ruling, proposal.problem,
+            what.taint,
         )
-        for proposal in proposed
+        for proposal, what in zip(proposed, judged, strict=True)
     ]  # fmt: skip
 
 

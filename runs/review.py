@@ -17,13 +17,13 @@ from runs.states import ApprovalState, CallStatus, RunState
 from runs.words import QUESTION, VERDICTS
 
 HAPPENED = (CallStatus.STARTED, CallStatus.SUCCESS, CallStatus.TRUNCATED, CallStatus.OUTCOME_UNKNOWN)
+SOURCE_WORDS = {"alert": "the alert"}
 ROLES = ("mechanism", "change", "symptom", "scope", "healthy")  # a fact of the mechanism weighs most
-COPIED_MIN = 12  # characters: a shorter quote stands in honest text by chance
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """One argument in full; `copied_from` names the evidence whose text stands in it."""
+    """One argument in full; `copied_from` names the evidence, or the alert, whose text stands in it."""
 
     name: str
     text: str
@@ -101,7 +101,7 @@ def review_of(approval: Approval, user: User, now: datetime) -> Review:
     against = [claim for claim in claims if claim.get("role") == "against" and _holds(claim)]
     return Review(
         approval=approval, now=now, may_vote=may(user, "vote", approval), others=_others(approval, user),
-        votes=list(approval.votes.select_related("user").order_by("at")), arguments=arguments_of(approval, claims),
+        votes=list(approval.votes.select_related("user").order_by("at")), arguments=arguments_of(approval),
         facts=strongest(claims), against=_fact(against[0]) if against else None,
         checks=[_similar(approval), _made_before(approval), _still_there(approval), _unchanged(approval)],
         past=_past_decisions(approval, user),
@@ -135,15 +135,14 @@ def effect_words(approval: Approval) -> str:
     return words if 3 <= len(words) <= 48 else f"Run {approval.tool}"
 
 
-def arguments_of(approval: Approval, claims: Iterable[dict[str, Any]] = ()) -> list[Argument]:
-    """Every argument in full, read from the canonical bytes that will run."""
-    quotes = [(claim["evidence"], claim["quote"]) for claim in claims if len(claim.get("quote", "")) >= COPIED_MIN]
-    shown = []
-    for name, value in json.loads(approval.args_canonical).items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
-        copied = sorted({evidence for evidence, quote in quotes if quote in text})
-        shown.append(Argument(name, text, copied))
-    return shown
+def arguments_of(approval: Approval) -> list[Argument]:
+    """Every argument in full, read from the canonical bytes that will run, with where its text was copied from."""
+    copied = {mark["argument"]: [SOURCE_WORDS.get(s, s) for s in mark["sources"]] for mark in approval.call.taint}
+    return [
+        Argument(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2),
+                 copied.get(name, []))
+        for name, value in json.loads(approval.args_canonical).items()
+    ]  # fmt: skip
 
 
 def strongest(claims: Iterable[dict[str, Any]], count: int = 3) -> list[Fact]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -16,6 +15,7 @@ from runs.display import reveal
 from runs.formats import clock, duration
 from runs.models import Approval
 from runs.permissions import may
+from runs.review import arguments_of
 from runs.services.approvals import decide_approval
 from runs.services.errors import Refused, forbidden, not_found
 from runs.shell import shell_voter
@@ -79,10 +79,10 @@ class DecisionCommand(BaseCommand):
 def in_words(approval: Approval) -> str:
     """The request in full, hidden characters spelled out: what the person agrees to is what the digest is of."""
     lines = _question_lines(approval) if approval.is_question else _request_lines(approval)
-    for name, value in json.loads(approval.args_canonical).items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        first, *more = reveal(text).split("\n")
-        lines += [f"    {reveal(name)}: {first}", *(f"      {line}" for line in more)]
+    for argument in arguments_of(approval):
+        first, *more = reveal(argument.text).split("\n")
+        copied = f"  [from {', '.join(argument.copied_from)}, untrusted]" if argument.copied_from else ""
+        lines += [f"    {reveal(argument.name)}:{copied} {first}", *(f"      {line}" for line in more)]
     if approval.why and not approval.is_question:
         lines.append(f"  why        (written by the planner, not checked) {reveal(approval.why)}")
     return "\n".join(lines)

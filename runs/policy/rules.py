@@ -84,13 +84,15 @@ class Rule(BaseModel):
     def matches(self, subject: Subject) -> bool:
         """Whether this rule is about that call. Cheap tests first."""
         return (
-            fnmatchcase(subject.tool, self.tool)
-            and self.risk in ("", subject.risk)
+            self.is_about(subject.tool, subject.risk)
             and (not self.starter or subject.starter in self.starter)
             and self._covers(subject.environments)
             and self._fits(subject.tainted)
             and all_hold(self.arguments, subject.args)
         )
+
+    def is_about(self, tool: str, risk: str) -> bool:
+        return fnmatchcase(tool, self.tool) and self.risk in ("", risk)
 
     def _covers(self, environments: frozenset[str]) -> bool:
         if isinstance(self.environment, Only):

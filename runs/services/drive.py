@@ -68,6 +68,7 @@ class PlannedCall:
     risk: str
     ruling: Ruling
     problem: str = ""
+    taint: Sequence[Mapping[str, Any]] = ()  # which arguments were copied from where; see runs.services.taint
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +192,7 @@ def _new_call(run: Run, plan_seq: int, index: int, call: PlannedCall) -> ToolCal
     return ToolCall(
         run=run, plan_seq=plan_seq, index=index, request_id=call.request_id[:120], tool=call.tool[:80], args=args,
         args_sha256=digest(text), risk=call.risk, effect=call.ruling.effect, rule=call.ruling.name,
-        ruling=call.ruling.as_json(), status=status, summary=summary[:1_000],
+        ruling=call.ruling.as_json(), taint=redact_json(list(call.taint)), status=status, summary=summary[:1_000],
         key=digest(f"{run.pk}\n{plan_seq}\n{index}\n{call.tool}\n{text}"),
     )  # fmt: skip
 

@@ -24,11 +24,12 @@ from runs.policy.rules import (
     is_tighter,
     version_of,
 )
+from runs.services.taint import Marks, taint_of
 from runs.states import Role
 
 __all__ = [
-    "REFUSED", "Policy", "Ruling", "Subject", "first_match", "is_tighter", "policy_of", "rule_on", "rule_on_call",
-    "rules_of", "ruling_version", "subject_of",
+    "REFUSED", "Judged", "Policy", "Ruling", "Subject", "Wanted", "first_match", "is_tighter", "judge", "policy_of",
+    "rule_on", "rule_on_call", "rules_of", "ruling_version", "subject_of",
 ]  # fmt: skip
 
 
@@ -66,6 +67,45 @@ def policy_of(team: Team) -> Policy:
 def ruling_version(team: Team) -> str:
     """Changes whenever the rules that hold for this team do; "unreadable" where they cannot be read."""
     return policy_of(team).version
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A call that a planner, or a person who edits, wants to make in a run."""
+
+    tool: str
+    risk: str
+    args: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The ruling on a wanted call, and the marks of its copied arguments as ToolCall.taint keeps them."""
+
+    ruling: Ruling
+    taint: Marks
+
+
+def judge(run: Run, wanted: Sequence[Wanted]) -> list[Judged]:
+    """The rulings on calls that are not stored yet. Two queries; more where copied text must be looked for."""
+    policy, starter = policy_of(run.team), starter_of(run)
+    looked_at = [call for call in wanted if _taint_matters(policy, call)]
+    found = taint_of(run, [call.args for call in looked_at]) if looked_at else []
+    taint = {id(call): marks for call, marks in zip(looked_at, found, strict=True)}
+    return [_judged(run, policy, starter, call, taint.get(id(call), [])) for call in wanted]
+
+
+def _taint_matters(policy: Policy, call: Wanted) -> bool:
+    """A person is shown what an effect was copied from. For a search it matters only if a rule asks."""
+    rules = policy.rules or ()
+    return call.risk != "read" or any(
+        rule.tainted is not None and rule.is_about(call.tool, call.risk) for rule in rules
+    )
+
+
+def _judged(run: Run, policy: Policy, starter: str, call: Wanted, taint: Marks) -> Judged:
+    tainted = [mark["argument"] for mark in taint]
+    return Judged(policy.rule_on(subject_of(run, call.tool, call.risk, call.args, tainted, starter)), taint)
 
 
 def rule_on(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runs.models import Approval
+from runs.models import Approval, ToolCall
 from runs.review import arguments_of, effect_words, strongest, subject_of
 
 
@@ -23,21 +23,21 @@ def test_the_button_says_what_it_does(sentence: str, words: str) -> None:
 
 
 def test_arguments_come_in_full_from_the_bytes_that_run() -> None:
-    approval = Approval(args_canonical='{"body":"' + "x" * 9_000 + '","count":3,"where":{"a":[1,null]}}')
+    approval = Approval(
+        call=ToolCall(), args_canonical='{"body":"' + "x" * 9_000 + '","count":3,"where":{"a":[1,null]}}'
+    )
     shown = {argument.name: argument.text for argument in arguments_of(approval)}
     assert len(shown["body"]) == 9_000
     assert shown["count"] == "3"
     assert shown["where"].replace("\n", "").replace(" ", "") == '{"a":[1,null]}'
 
 
-def test_only_a_quote_of_some_length_marks_an_argument_as_copied() -> None:
-    approval = Approval(args_canonical='{"body":"it says: request timed out after 5000ms","title":"it is slow"}')
-    claims = [
-        {"evidence": "E2", "quote": "request timed out after 5000ms"},
-        {"evidence": "E3", "quote": "slow"},
-        {"evidence": "E4", "quote": "a text of some length elsewhere"},
-    ]
-    assert {a.name: a.copied_from for a in arguments_of(approval, claims)} == {"body": ["E2"], "title": []}
+def test_an_argument_names_where_its_text_was_copied_from() -> None:
+    marks = [{"argument": "body", "sources": ["E2", "alert"], "spans": ["request timed out"]}]
+    call = ToolCall(taint=marks)
+    approval = Approval(call=call, args_canonical='{"body":"request timed out","title":"it is slow"}')
+    shown = {argument.name: argument.copied_from for argument in arguments_of(approval)}
+    assert shown == {"body": ["E2", "the alert"], "title": []}
 
 
 def test_the_mechanism_leads_inferences_come_last_and_what_did_not_hold_is_no_fact() -> None:

@@ -49,6 +49,14 @@ class ApprovalRow(serializers.ModelSerializer[Approval]):
         return args
 
 
+class TaintMark(serializers.Serializer[Any]):
+    """One argument that holds text copied from results of the run, or from its alert."""
+
+    argument = serializers.CharField()
+    sources = serializers.ListField(child=serializers.CharField(), help_text="E4, or alert.")
+    spans = serializers.ListField(child=serializers.CharField(), help_text="What was recognised; the first three.")
+
+
 class YourVote(serializers.Serializer[Any]):
     allowed = serializers.BooleanField()
     why = serializers.CharField(help_text="Who may, where you may not.")
@@ -57,10 +65,11 @@ class YourVote(serializers.Serializer[Any]):
 class ApprovalDetail(ApprovalRow):
     args_canonical = serializers.CharField(read_only=True, help_text="The very bytes that args_sha256 is of.")
     rule = serializers.DictField(read_only=True, help_text="The policy rule as it was when this was asked.")
+    taint = TaintMark(source="call.taint", many=True, read_only=True)
     your_vote = serializers.SerializerMethodField()
 
     class Meta(ApprovalRow.Meta):
-        fields = [*ROW, "args_canonical", "rule", "your_vote"]
+        fields = [*ROW, "args_canonical", "rule", "taint", "your_vote"]
         read_only_fields = fields
 
     def get_your_vote(self, approval: Approval) -> YourVote:

@@ -14,6 +14,7 @@ from runs.services.actors import Actor
 from runs.services.leases import Lease
 from runs.services.policies import Ruling
 from runs.services.runs import create_run
+from runs.services.taint import taint_of
 from runs.states import CallStatus, Effect
 
 SOURCES = [{"name": "shop", "url": "file:///srv/shop", "env": "prod"}]
@@ -131,7 +132,7 @@ def _choose(
     hypotheses: list[dict[str, Any]],
 ) -> list[ToolCall]:
     calls = [
-        drive.PlannedCall(f"r{index}", tool, args, risk, ruling)
+        drive.PlannedCall(f"r{index}", tool, args, risk, ruling, taint=taint_of(story.run, [args])[0])
         for index, (tool, args, ruling, risk) in enumerate(requests)
     ]
     drive.choose_tools(story.run, story.lease, calls, rationale=rationale, answer=answer, hypotheses=hypotheses)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from runs.models import PolicyRule, Team
-from runs.services.policies import policy_of, rule_on, rule_on_call, ruling_version, starter_of
+from runs.audit import canonical
+from runs.models import Evidence, PolicyRule, Run, Team
+from runs.services.policies import Wanted, judge, policy_of, rule_on, rule_on_call, ruling_version, starter_of
 from runs.services.teams import add_member
 from runs.states import Effect, Role
 from tests.runs.making import make_call, make_run
@@ -123,3 +125,71 @@ def test_a_stored_call_is_judged_again_with_its_taint(team: Team, alice: User) -
 
     assert rule_on_call(marked).votes == 3
     assert rule_on_call(make_call(run, 1)).votes == 1
+
+
+def _evidence(run: Run, number: int, text: str) -> None:
+    body = canonical({"lines": [text]})
+    Evidence.objects.create(
+        run=run, number=number, call=make_call(run, 90 + number), status="success", summary="1 line",
+        body=zlib.compress(body.encode()), size=len(body), sha256="0" * 64,
+    )  # fmt: skip
+
+
+def _wanted(body: str, risk: str = "write") -> Wanted:
+    return Wanted("create_ticket", risk, {"title": "billing is slow", "body": body})
+
+
+def test_copied_arguments_are_marked_with_results_and_alert(team: Team, alice: User) -> None:
+    run = make_run(team, alice, alert={"labels": {"summary": "latency above two seconds"}})
+    _evidence(run, 1, "nothing of interest")
+    _evidence(run, 2, "pool of 10 exhausted after release 4.18")
+
+    (judged,) = judge(run, [_wanted("It says: latency above two seconds, pool of 10 exhausted.")])
+
+    assert [(mark["argument"], mark["sources"]) for mark in judged.taint] == [("body", ["E2", "alert"])]
+
+
+def test_the_goal_is_the_starters_own_words_unless_an_alert_wrote_it(team: Team, alice: User) -> None:
+    goal = "Why does the checkout page fail?"
+    wanted = [_wanted("why does the checkout page fail")]
+
+    for run in (make_run(team, alice, goal=goal), make_run(team, alice, goal=goal, origin="alert")):
+        _evidence(run, 1, f"a note repeats it: {goal}")
+        sources = [mark["sources"] for mark in judge(run, wanted)[0].taint]
+        assert sources == ([["E1", "alert"]] if run.origin == "alert" else [])
+
+
+def test_searches_are_compared_only_where_a_rule_asks(team: Team, alice: User, django_assert_num_queries: Any) -> None:
+    run = make_run(team, alice)
+    _evidence(run, 1, "connection not available, timed out")
+    search = Wanted("search_logs", "read", {"pattern": "connection not available"})
+    with django_assert_num_queries(4):  # the rules within their savepoint, and the starter's role
+        assert judge(run, [search])[0].taint == []
+
+    _rule(team, 1, tool="search_*", conditions={"tainted": ["pattern"]}, effect=Effect.REFUSE)
+
+    assert judge(run, [search])[0].ruling.effect == Effect.REFUSE
+    assert judge(run, [Wanted("search_logs", "read", {"pattern": "timeout"})])[0].ruling.effect == Effect.RUN
+
+
+def test_results_are_read_once_whatever_the_number_of_calls(
+    team: Team, alice: User, django_assert_num_queries: Any
+) -> None:
+    run = make_run(team, alice)
+    for number in range(1, 6):
+        _evidence(run, number, f"line {number}")
+    with django_assert_num_queries(5):
+        judge(run, [_wanted(f"the body of ticket {number}") for number in range(8)])
+
+
+def test_what_is_too_much_to_compare_counts_as_copied_from(
+    team: Team, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(team, alice)
+    _evidence(run, 1, "the oldest result")
+    _evidence(run, 2, "the newest result, which is compared")
+    monkeypatch.setattr("runs.services.taint.MOST_TEXT", 70)
+
+    (judged,) = judge(run, [_wanted("It shares the newest result, which is compared.")])
+
+    assert [(mark["argument"], mark["sources"]) for mark in judged.taint] == [("title", ["E1"]), ("body", ["E2", "E1"])]
