@@ -22,8 +22,8 @@ def canonical(value: Any) -> str:
     return text if text.isascii() and "\\u0000" not in text else _spelled(_normal(value))
 
 
-def _spelled(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+# Made once: json.dumps makes an encoder a call where any of its defaults is changed.
+_spelled = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def _normal(value: Any) -> Any:

@@ -40,7 +40,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 class Run(ConcurrentTransitionMixin, models.Model):
     """One investigation. The row is the program counter: state, lease, hold, budget and the head of its chain."""
 
-    team = models.ForeignKey(Team, models.PROTECT, related_name="runs")
+    team = models.ForeignKey(Team, models.PROTECT, related_name="runs", db_index=False)  # (team, -id) serves
     goal = models.TextField(max_length=4_000)
     starter = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="started_runs"
@@ -111,7 +111,6 @@ class Run(ConcurrentTransitionMixin, models.Model):
             models.CheckConstraint(condition=models.Q(state__in=S.values), name="run_state_is_known"),
         ]
         indexes = [
-            models.Index(fields=["state", "hold_until"]),
             models.Index(fields=["team", "-id"]),
             models.Index(fields=["state", "-id"]),
             models.Index(fields=["created_at"]),

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
+import psycopg
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.utils import timezone
 from django_fsm import can_proceed
 
@@ -106,28 +108,29 @@ def _write(
 
 def _store(step: Step, expected: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     """The guarded UPDATE and the INSERT, both or neither. False when the row was not as expected."""
-    update, update_values = _update(expected, values)
-    insert, insert_values = _insert(step)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            # One statement, so one round trip, and atomic by itself outside of a transaction.
-            both = f"WITH moved AS ({update} RETURNING 1) {insert} SELECT {_marks()} FROM moved"  # noqa: S608
-            cursor.execute(both, [*update_values, *insert_values])
-            moved: bool = cursor.rowcount == 1
-            return moved
-        with transaction.atomic():
-            cursor.execute(update, update_values)
-            if cursor.rowcount == 1:
-                cursor.execute(f"{insert} VALUES ({_marks()})", insert_values)
-                return True
+    database = connections[DEFAULT_DB_ALIAS]
+    update, insert = _statements(database.vendor, tuple(values), tuple(expected))
+    moved = [_prepared(name, value, database) for name, value in (*values.items(), *expected.items())]
+    written = [getattr(step, name) for name in _STEP_COLUMNS]
+    if database.vendor == "postgresql":
+        # One statement, so one round trip, and atomic by itself outside of a transaction.
+        return _prepared_once(database, f"WITH moved AS ({update} RETURNING 1) {insert} FROM moved", [*moved, *written])
+    written[_AT] = database.ops.adapt_datetimefield_value(step.at)
+    with transaction.atomic(savepoint=False), database.cursor() as cursor:
+        cursor.execute(update, moved)
+        if cursor.rowcount == 1:
+            cursor.execute(insert, written)
+            return True
     return False
 
 
-def _update(expected: Mapping[str, Any], values: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    sets = ", ".join(f"{_column(name)} = %s" for name in values)
-    where = " AND ".join(f"{_column(name)} = %s" for name in expected)
-    prepared = [_prepared(name, value) for name, value in [*values.items(), *expected.items()]]
-    return f"UPDATE runs_run SET {sets} WHERE {where}", prepared  # noqa: S608  names are our own columns
+def _prepared_once(database: Any, statement: str, values: list[Any]) -> bool:
+    """Whether the statement wrote a row. The server plans it once a connection; Django's cursors would have it planned
+    each time, which takes longer than running it."""
+    database.ensure_connection()
+    database.validate_no_broken_transaction()
+    with database.wrap_database_errors, psycopg.Cursor(database.connection) as cursor:
+        return cursor.execute(statement, values, prepare=True).rowcount == 1
 
 
 # Names and PostgreSQL's types: a SELECT, unlike VALUES, does not take them from the table.
@@ -136,26 +139,30 @@ _STEP_COLUMNS = {
     "actor": "text", "epoch": "integer", "at": "timestamptz", "body": "text", "payload_sha256": "text",
     "key_id": "text", "mac": "text",
 }  # fmt: skip
+_AT = list(_STEP_COLUMNS).index("at")
+_NEEDS_PREPARING = (models.JSONField, models.DateTimeField)
 
 
-def _insert(step: Step) -> tuple[str, list[Any]]:
-    names = ", ".join(connection.ops.quote_name(name) for name in _STEP_COLUMNS)
-    return f"INSERT INTO runs_step ({names})", [_adapted(getattr(step, name)) for name in _STEP_COLUMNS]
+@cache
+def _statements(vendor: str, changed: tuple[str, ...], expected: tuple[str, ...]) -> tuple[str, str]:
+    """UPDATE and INSERT as text; there are as many as there are kinds of moves. All names are our own columns."""
+    sets = ", ".join(f'"{_field(name).column}" = %s' for name in changed)
+    where = " AND ".join(f'"{_field(name).column}" = %s' for name in expected)
+    columns = ", ".join(f'"{name}"' for name in _STEP_COLUMNS)
+    update = f"UPDATE runs_run SET {sets} WHERE {where}"  # noqa: S608
+    if vendor == "postgresql":
+        marks = ", ".join(f"%s::{kind}" for kind in _STEP_COLUMNS.values())
+        return update, f"INSERT INTO runs_step ({columns}) SELECT {marks}"
+    return update, f"INSERT INTO runs_step ({columns}) VALUES ({', '.join(['%s'] * len(_STEP_COLUMNS))})"  # noqa: S608
 
 
-def _marks() -> str:
-    if connection.vendor == "postgresql":
-        return ", ".join(f"%s::{kind}" for kind in _STEP_COLUMNS.values())
-    return ", ".join(["%s"] * len(_STEP_COLUMNS))
+@cache
+def _field(name: str) -> Any:
+    return Run._meta.get_field(name)
 
 
-def _column(name: str) -> str:
-    return connection.ops.quote_name(Run._meta.get_field(name).column)
-
-
-def _prepared(name: str, value: Any) -> Any:
-    return Run._meta.get_field(name).get_db_prep_save(value, connection)
-
-
-def _adapted(value: Any) -> Any:
-    return connection.ops.adapt_datetimefield_value(value) if hasattr(value, "tzinfo") else value
+def _prepared(name: str, value: Any, database: Any) -> Any:
+    field = _field(name)
+    if isinstance(field, _NEEDS_PREPARING):
+        return field.get_db_prep_save(value, database)
+    return str(value) if isinstance(value, str) else value  # the states are enumerations

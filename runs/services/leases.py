@@ -44,7 +44,7 @@ class Lease:
     owner: str
     deaths: int = 0  # processes that died driving this run alone at the place where it stands
     fresh_until: float = field(default_factory=lambda: time.monotonic() + settings.LEASE_S)  # by this process's clock
-    _mark: float = field(default_factory=time.monotonic)
+    _mark: float = field(default_factory=lambda: time.monotonic())
 
     @property
     def is_poisoned(self) -> bool:
