@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from agent.toolhost import CallEnd, HostedCall, ToolHost
 from agent.toolwire import ContextSpec
-from runs import faults
-from runs.models import Approval, Evidence, Run, ToolCall
+from runs import faults, toolbox
+from runs.models import Evidence, Run, ToolCall
 from runs.services import drive
 from runs.services.append import Overtaken
+from runs.services.binding import Lapse, lapse_at_start
 from runs.services.halt import is_halted
 from runs.services.leases import Lease, still_holds
-from runs.states import RETURNED, ApprovalState, CallStatus, Effect
+from runs.states import RETURNED, CallStatus, Effect
 from tools import registry
 from tools.base import Risk, ToolError
 from tools.sources import SourceSpec
@@ -54,6 +56,9 @@ def execute_move(run: Run, lease: Lease, host: ToolHost, watch: Watch) -> list[T
     """
     calls = list(ToolCall.objects.filter(run=run, plan_seq=run.plan_seq))
     _run_side_by_side(run, lease, host, watch, [call for call in calls if _is_read(call) and _may_start(call)])
+    for call in calls:
+        if call.status == CallStatus.APPROVED and (lapse := _lapse(call)) and lapse.ask_again:
+            drive.withdraw_call(run, lease, call, lapse)
     if asking := [call for call in calls if call.status == CallStatus.PROPOSED and _needs_people(call)]:
         return asking
     for call in calls:
@@ -133,15 +138,16 @@ def _called(run: Run, lease: Lease, host: ToolHost, call: ToolCall) -> CallEnd:
     return end
 
 
+def _lapse(call: ToolCall) -> Lapse | None:
+    return lapse_at_start(call, timezone.now(), toolbox.operands(call.tool, call.args))
+
+
 def _unusable_approval(call: ToolCall) -> tuple[CallStatus, str] | None:
     if call.status == CallStatus.STARTED:
         return None  # its approval was consumed by the intent; the same key settles it
-    approval = Approval.objects.filter(call=call).order_by("-id").first()
-    if approval is None or approval.state not in (ApprovalState.APPROVED, ApprovalState.CONSUMED):
-        return CallStatus.VOID, "There is no approval for it."
-    if not drive.is_usable(approval):
-        return CallStatus.EXPIRED, "It was approved but did not start in time; ask again if it is still wanted."
-    return None
+    if (lapse := _lapse(call)) is None:
+        return None
+    return CallStatus.EXPIRED if lapse.code == "expired" else CallStatus.VOID, lapse.words
 
 
 def _hosted(run: Run, tool: str, args: dict[str, Any], key: str) -> HostedCall:

@@ -29,7 +29,7 @@ from runs.services.halt import is_halted
 from runs.services.leases import Lease
 from runs.services.policies import Wanted, judge
 from runs.services.spending import spent_today
-from runs.states import RunState
+from runs.states import CallStatus, RunState
 from tools import registry
 from tools.generate_report import Report
 
@@ -184,7 +184,13 @@ def _limit(run: Run) -> str:
 
 
 def _results(run: Run, plan_seq: int) -> Sequence[Returned]:
-    calls = ToolCall.objects.filter(run=run, plan_seq=plan_seq).select_related("evidence").defer("evidence__body")
+    # What a person edited stands there twice; the planner gets one answer to its one request.
+    calls = (
+        ToolCall.objects.filter(run=run, plan_seq=plan_seq)
+        .exclude(status=CallStatus.EDITED)
+        .select_related("evidence")
+        .defer("evidence__body")
+    )
     return [returned(call) for call in calls]
 
 

@@ -31,6 +31,7 @@ class CallRow(Protocol):
     args: dict[str, Any]
     status: str
     summary: str
+    edit_note: str  # which arguments a person changed, in words
 
 
 Results = Callable[[int], Sequence[Returned]]  # the calls of the plan at that seq, in order
@@ -87,10 +88,11 @@ class Story:
 def returned(call: CallRow) -> Returned:
     """The end of a call. Its evidence may leave the body unread: it is loaded when a planner looks."""
     evidence = getattr(call, "evidence", None)
+    summary = f"{call.edit_note} {call.summary}".strip()
     if evidence is None:
-        return Returned(call.request_id, call.tool, call.args, call.status, call.summary)
+        return Returned(call.request_id, call.tool, call.args, call.status, summary)
     return Returned(
-        call.request_id, call.tool, call.args, call.status, call.summary, evidence.name, evidence.figures,
+        call.request_id, call.tool, call.args, call.status, summary, evidence.name, evidence.figures,
         evidence.query, evidence.source, evidence.freshness, cache(partial(getattr, evidence, "data")),
     )  # fmt: skip
 

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from runs.audit import canonical, digest, verify_chain
 from runs.models import Approval, Evidence, Run, Step, ToolCall, Vote
+from runs.services.binding import bound_digest
 from runs.states import ACTIVE, TERMINAL, ApprovalState, CallStatus, Effect, RunState, StepKind
 
 CAME_BACK = frozenset({CallStatus.SUCCESS, CallStatus.NO_DATA, CallStatus.TRUNCATED, CallStatus.ERROR})
@@ -61,6 +62,16 @@ class Record:
         return [step for step in self.steps if step.kind == kind]
 
     @cached_property
+    def bound(self) -> dict[str, str]:
+        """What each request was bound to when it was asked, by its id, as the chain says."""
+        return {
+            approval: sha256
+            for step in self.steps
+            if step.kind == StepKind.VOTE or step.name == "ask_approval"
+            for approval, sha256 in step.payload.get("bound", {}).items()
+        }
+
+    @cached_property
     def first_intent(self) -> dict[int, Step]:
         """The Step with which each started call started, by the call's id."""
         intents: dict[int, Step] = {}
@@ -99,7 +110,7 @@ def _hits(run: Run) -> list[Hit]:
         run=run,
         steps=list(run.steps.order_by("seq")),
         calls=list(run.calls.all()),
-        approvals=list(run.approvals.prefetch_related("votes")),
+        approvals=list(run.approvals.select_related("call").prefetch_related("votes")),
         evidence=list(run.evidence.all()),
         now=timezone.now(),
     )
@@ -231,6 +242,8 @@ def harm_was_approved(record: Record) -> Iterator[Hit]:
         used = [a for a in record.approvals if a.call_id == call.pk and a.state == ApprovalState.CONSUMED]
         if len(used) != 1:
             yield record.hit("I6", f"{call.tool} ran with {len(used)} used approvals", start.seq)
+        elif record.bound.get(str(used[0].pk)) not in (None, bound_digest(used[0])):
+            yield record.hit("I6", f"{call.tool} ran, but its request is not the one that was asked", start.seq)
         elif why := _why_not_covered(used[0], call, start):
             yield record.hit("I6", f"{call.tool} ran, but {why}", start.seq)
 
@@ -265,7 +278,7 @@ def _why_not_covered(approval: Approval, call: ToolCall, start: Start) -> str:
 
 
 def _is_own(vote: Vote, approval: Approval) -> bool:
-    return vote.user_id == approval.requester_id
+    return vote.user_id == approval.requester_id or vote.user_id in approval.barred
 
 
 def chain_holds(record: Record) -> Iterator[Hit]:

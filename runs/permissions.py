@@ -9,7 +9,7 @@ from typing import Literal
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 
-from runs.models import Approval, Membership, Run, Team
+from runs.models import Approval, Membership, Run, Team, Vote
 from runs.states import ApprovalState, Role
 
 Verb = Literal["see", "start", "cancel", "hold", "note", "vote", "administer"]
@@ -100,26 +100,53 @@ def may_halt(user: User | AnonymousUser) -> Verdict:
 def _may_vote(
     user: User, member: Membership | None, approval: Approval, voters: Callable[[Approval], list[User]] | None = None
 ) -> Verdict:
-    def others() -> str:
-        return _others((voters or possible_voters)(approval))
-
     if approval.state != ApprovalState.PENDING:
         return Verdict(False, "This request is no longer open.")
+    return _is_voter(user, member, approval, lambda: _others((voters or possible_voters)(approval)))
+
+
+def _is_voter(user: User, member: Membership | None, approval: Approval, others: Callable[[], str]) -> Verdict:
+    """Whether the person's word counts, whatever the state: asked at the vote, and again when the call starts."""
+    if member is None and not user.is_superuser:
+        return Verdict(False, "You are not a member of this team.")
     if member is not None and member.is_service:
         return Verdict(False, "A service account can never vote.")
     if approval.is_question:
         # Not a permission but a fact to look up: whoever may run things may say whether it happened.
         known = RANK[Role(_role(user, member))] >= RANK[Role.OPERATOR]
         return YES if known else Verdict(False, f"Viewers may look only; {others()}.")
-    if approval.requester_id == user.pk:
-        return YES if approval.owner_may else Verdict(False, f"You started this run; {others()}.")
     if approval.owner_may and user.pk == approval.run.starter_id:
         return YES
-    role = _role(user, member)
+    if user.pk == approval.run.starter_id:
+        return Verdict(False, f"You started this run; {others()}.")
+    if user.pk in approval.barred or user.pk == approval.requester_id:
+        return Verdict(False, f"You changed its arguments; {others()}.")
     needed = Role(approval.rule.get("role", Role.APPROVER))
-    if RANK[Role(role)] < RANK[needed]:
+    if RANK[Role(_role(user, member))] < RANK[needed]:
         return Verdict(False, f"This needs the role {needed.label.lower()}; {others()}.")
     return YES
+
+
+def counting_votes(approval: Approval) -> list[Vote]:
+    """The approving votes of people who may still give them: active, in the team, in the role. Costs two queries."""
+    votes = list(approval.votes.filter(approve=True).select_related("user").order_by("at"))
+    members = {member.user_id: member for member in _active_members().filter(team_id=approval.run.team_id)}
+    return [
+        vote
+        for vote in votes
+        if vote.user.is_active and _is_voter(vote.user, members.get(vote.user_id), approval, lambda: "")
+    ]
+
+
+def may_edit(user: User, approval: Approval) -> Verdict:
+    """Who may change a request's arguments: whoever may steer its run. What they make, others vote on."""
+    if approval.is_question:
+        return Verdict(False, "What was already sent cannot be changed.")
+    if approval.state != ApprovalState.PENDING:
+        return Verdict(False, "This request is no longer open.")
+    if Membership.objects.filter(team=approval.run.team_id, user=user, is_service=True).exists():
+        return Verdict(False, "A service account changes no request.")
+    return may(user, "cancel", approval.run)
 
 
 def _others(voters: Sequence[User]) -> str:
@@ -146,9 +173,13 @@ def _voters_among(members: Iterable[Membership], approval: Approval) -> list[Use
         if member.team_id == approval.run.team_id
         and RANK[Role(member.role)] >= needed
         and not member.is_service
-        and (member.user_id != approval.requester_id or approval.is_question)
+        and (approval.is_question or member.user_id not in _barred(approval))
     ]
     owner = approval.run.starter
     if approval.owner_may and owner is not None and owner.is_active and owner not in voters:
         voters.append(owner)
     return voters
+
+
+def _barred(approval: Approval) -> set[int | None]:
+    return {approval.requester_id, approval.run.starter_id, *approval.barred}

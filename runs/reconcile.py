@@ -1,4 +1,7 @@
-"""Finds runs that nobody is driving and enqueues them; lets approvals expire. Several reconcilers are harmless."""
+"""Finds runs that nobody is driving and enqueues them; closes requests whose time is over or that no longer stand.
+
+Several reconcilers are harmless.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from django.utils import timezone
 
 from runs import queue
 from runs.models import Run
-from runs.services.approvals import expire_approvals
+from runs.services.approvals import expire_approvals, renew_lapsed
 from runs.services.halt import is_halted
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,7 @@ def stranded() -> list[int]:
 def reconcile_once() -> int:
     """One pass. Returns how many runs were enqueued. Safe to repeat."""
     expire_approvals()
+    renew_lapsed()
     return sum(queue.enqueue_run(run_id) for run_id in stranded())
 
 

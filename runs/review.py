@@ -11,8 +11,11 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from runs.audit import canonical, digest
+from runs.differences import Piece, differences
 from runs.models import Approval, Ticket, ToolCall, Vote
-from runs.permissions import Verdict, may, possible_voters
+from runs.permissions import Verdict, may, may_edit, possible_voters
+from runs.services.binding import Lapse, lapse_of, operands_now
+from runs.services.edits import changes_between
 from runs.states import ApprovalState, CallStatus, RunState
 from runs.words import QUESTION, VERDICTS
 
@@ -28,6 +31,15 @@ class Argument:
     name: str
     text: str
     copied_from: list[str]
+    is_text: bool = True  # else `text` is its JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One argument that a person changed, as both texts in one."""
+
+    name: str
+    pieces: list[Piece]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,10 @@ class Review:
     against: Fact | None
     checks: list[Check]
     past: list[Approval]
+    lapse: Lapse | None  # why it no longer stands, though it is open
+    may_edit: Verdict
+    edits: list[Edit]  # against the request that this one replaces
+    successor: Approval | None  # the request that was made in this one's place
 
     @property
     def phase(self) -> str:
@@ -74,7 +90,7 @@ class Review:
             return str(self.approval.state).lower()
         if self.approval.is_expired(self.now):
             return "expired"
-        return "open" if is_bound(self.approval) else "changed"
+        return "changed" if self.lapse else "open"
 
     @property
     def seconds_left(self) -> int:
@@ -97,14 +113,16 @@ class Review:
 
 def review_of(approval: Approval, user: User, now: datetime) -> Review:
     """Costs about ten queries, whatever the request."""
+    lapse = lapse_of(approval, operands_now(approval)) if approval.state == ApprovalState.PENDING else None
     claims = list(_claims(approval.run.report, approval.run.hypotheses))
     against = [claim for claim in claims if claim.get("role") == "against" and _holds(claim)]
     return Review(
         approval=approval, now=now, may_vote=may(user, "vote", approval), others=_others(approval, user),
         votes=list(approval.votes.select_related("user").order_by("at")), arguments=arguments_of(approval),
         facts=strongest(claims), against=_fact(against[0]) if against else None,
-        checks=[_similar(approval), _made_before(approval), _still_there(approval), _unchanged(approval)],
-        past=_past_decisions(approval, user),
+        checks=[_similar(approval), _made_before(approval), _still_there(approval), _unchanged(approval, lapse)],
+        past=_past_decisions(approval, user), lapse=lapse, may_edit=may_edit(user, approval), edits=_edits(approval),
+        successor=Approval.objects.filter(replaces=approval).first(),
     )  # fmt: skip
 
 
@@ -117,11 +135,6 @@ def subject_of(approval: Approval) -> str:
     """What the call is about in one line: the preview's first, without its Markdown heading."""
     first = str(approval.preview.get("body", "")).strip().partition("\n")[0]
     return first.lstrip("# ").strip()
-
-
-def is_bound(approval: Approval) -> bool:
-    """Whether the stored call is still the very bytes that the request shows and hashes."""
-    return digest(approval.args_canonical) == approval.args_sha256 == digest(canonical(approval.call.args))
 
 
 def effect_words(approval: Approval) -> str:
@@ -139,10 +152,24 @@ def arguments_of(approval: Approval) -> list[Argument]:
     """Every argument in full, read from the canonical bytes that will run, with where its text was copied from."""
     copied = {mark["argument"]: [SOURCE_WORDS.get(s, s) for s in mark["sources"]] for mark in approval.call.taint}
     return [
-        Argument(name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2),
-                 copied.get(name, []))
+        Argument(name, _as_text(value), copied.get(name, []), isinstance(value, str))
         for name, value in json.loads(approval.args_canonical).items()
-    ]  # fmt: skip
+    ]
+
+
+def _edits(approval: Approval) -> list[Edit]:
+    """What was changed by hand: both argument sets, whatever was done to the rows since."""
+    if approval.replaces is None:
+        return []
+    before, after = json.loads(approval.replaces.args_canonical), json.loads(approval.args_canonical)
+    return [
+        Edit(change.name, differences(_as_text(change.before), _as_text(change.after)))
+        for change in changes_between(before, after)
+    ]
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
 
 
 def strongest(claims: Iterable[dict[str, Any]], count: int = 3) -> list[Fact]:
@@ -212,10 +239,12 @@ def _still_there(approval: Approval) -> Check:
     return Check(False, f"Run {run.pk} no longer waits for this: it is {RunState(run.state).label.lower()}.")
 
 
-def _unchanged(approval: Approval) -> Check:
-    if is_bound(approval):
-        return Check(True, "The stored call is byte for byte the one shown here.")
-    return Check(False, "The stored call is no longer the one shown here. It cannot be approved.")
+def _unchanged(approval: Approval, lapse: Lapse | None) -> Check:
+    if lapse:
+        return Check(False, f"{lapse.words} It cannot be approved.")
+    if digest(canonical(approval.call.args)) != approval.args_sha256:
+        return Check(False, "The stored call is no longer the one shown here.")
+    return Check(True, "The stored call is byte for byte the one shown here, and tool and policy are as they were.")
 
 
 def _past_decisions(approval: Approval, user: User) -> list[Approval]:

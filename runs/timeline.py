@@ -12,7 +12,11 @@ from runs.models import Step
 from runs.states import ApprovalKind, CallStatus, Outcome, StepKind
 from runs.words import ANSWERS, OUTCOMES, call_word, said_by
 
-VOTES = {"approve": "approved", "deny": "denied:", "expire": "Nobody decided in time"}
+VOTES = {
+    "approve": "approved", "deny": "denied:", "expire": "Nobody decided in time",
+    "edit": "changed the arguments; others vote on the new request", "void": "The request no longer stands:",
+}  # fmt: skip
+VOTE_ICONS = {"approve": "check", "edit": "retry", "void": "dash"}
 Args = Mapping[int, Mapping[str, Any]]  # the arguments of a run's calls, by the call's id
 NEW_CYCLE = frozenset({"begin", "replan"})  # the transitions that enter PLAN
 QUIET_ARGS = frozenset({"limit", "ignore_case", "step_s", "aggregation"})
@@ -224,7 +228,7 @@ def _tool_result(step: Step, cycle: int, payload: Payload, args: Args) -> Line:
 
 
 def _vote(step: Step, cycle: int, payload: Payload, args: Args) -> Line:
-    icon = "check" if step.name == "approve" else "cross"
+    icon = VOTE_ICONS.get(step.name, "cross")
     words = VOTES.get(step.name, step.name)
     if payload.get("kind") == ApprovalKind.SETTLE and step.name in ANSWERS:
         words = f"says: {ANSWERS[step.name]}"

@@ -1,4 +1,4 @@
-"""The three things the record asks of the hands: describe, validate, preview. Loaded by the dotted path in settings."""
+"""What the record asks of the hands: describe, validate, preview, operands. Loaded by the dotted path in settings."""
 
 from __future__ import annotations
 
@@ -43,3 +43,8 @@ def validate(tool: str, args: dict[str, Any]) -> dict[str, Any]:
 def preview(tool: str, args: dict[str, Any]) -> dict[str, str]:
     """What a person is shown before the call, made from exactly these arguments."""
     return asdict(_box().preview(tool, args))
+
+
+def operands(tool: str, args: dict[str, Any]) -> dict[str, str]:
+    """Digests of what the arguments point at; {} for nearly every tool. Reads outside: never in a transaction."""
+    return dict(_box().operands(tool, args))

@@ -26,6 +26,7 @@ urlpatterns = [
     path("approvals/<int:pk>/part", approvals.approval_part, name="approval_part"),
     path("approvals/<int:pk>/decide", approvals.approval_decide, name="approval_decide"),
     path("open/<str:word>", links.approval_link, name="approval_link"),
+    path("approvals/<int:pk>/edit", approvals.approval_edit, name="approval_edit"),
     path("tickets/", tickets.ticket_list, name="ticket_list"),
     path("tickets/<str:name>", tickets.ticket_page, name="ticket"),
     path("account/", accounts.account, name="account"),

@@ -96,6 +96,7 @@ class Tool:
     risk: Risk
     run: Callable[[ToolContext, Any], ToolResult]
     preview: Callable[[Any], Preview] | None = None
+    operands: Callable[[Any], Mapping[str, str]] | None = None  # {name: digest} of what the arguments point at
     timeout_s: float = 30.0
     settle: Settle = "none"  # by_key: after a crash the same key may be sent again, or looked up
     needs: Sequence[str] = ()  # source kinds without which the tool is not offered: logs, metrics, traces, changes

@@ -85,6 +85,20 @@ def preview(name: str, args: dict[str, Any]) -> Preview:
     return tool.preview(params)
 
 
+def operands(name: str, args: dict[str, Any]) -> dict[str, str]:
+    """Digests of what the arguments point at (a file, a saved query), for a call that waits: it may change meanwhile.
+
+    Reads outside of us. What cannot be read has its error for a digest, so that an approval of it never fits.
+    """
+    tool = get(name)
+    if tool.operands is None:
+        return {}
+    try:
+        return dict(tool.operands(tool.params.model_validate(args)))
+    except (ToolError, OSError) as error:
+        return {"unreadable": str(error)}
+
+
 def _in_words(error: ValidationError, tool: Tool) -> str:
     parts = []
     for item in error.errors()[:5]:

@@ -14,7 +14,7 @@ TRANSITIONS = {
     "tools_returned": "gathered evidence in", "replan": "planned again in", "finish": "finished", "fail": "failed",
     "cancel": "cancelled",
 }  # fmt: skip
-VOTES = {"approve": "approved", "deny": "denied", "expire": "let expire"}
+VOTES = {"approve": "approved", "deny": "denied", "expire": "let expire", "edit": "changed", "void": "voided"}
 ANSWERS = {"approve": "said that it happened, in", "deny": "said that it did not happen, in"}
 HOLDS = {"hold": "held", "release": "released", "retry": "put off"}
 

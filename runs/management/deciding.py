@@ -38,7 +38,7 @@ class DecisionCommand(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            voter = shell_voter(self._ask_token)
+            voter = shell_voter(ask_token)
             approval = self._open_request(options["id"], voter)
             self.stdout.write(in_words(approval))
             if not self.is_approval and not approval.is_question and not options["reason"]:
@@ -54,26 +54,35 @@ class DecisionCommand(BaseCommand):
         self.stdout.write(_after(decided, voter))
 
     def _open_request(self, approval_id: int, voter: User) -> Approval:
-        approval = Approval.objects.visible_to(voter).select_related("run__team", "call").filter(pk=approval_id).first()
-        if approval is None:
-            raise not_found("approval")
+        approval = visible_request(approval_id, voter)
         if approval.state == ApprovalState.PENDING and not (verdict := may(voter, "vote", approval)):
             raise forbidden(verdict.why)
         return approval
-
-    def _ask_token(self) -> str:
-        if not sys.stdin.isatty():
-            raise CommandError(
-                "Deciding needs your personal token: make one under Account in the dashboard, then set OPSPILOT_TOKEN.",
-                returncode=USAGE,
-            )
-        return getpass.getpass("Personal token (from Account in the dashboard; not shown): ")
 
     def _is_confirmed(self, approval: Approval) -> bool:
         if not sys.stdin.isatty():
             raise CommandError("There is nobody to ask; add --yes once you have read it.", returncode=USAGE)
         question = f"Say that {self.answer}?" if approval.is_question else self.question
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+
+
+def ask_token() -> str:
+    """The personal token of whoever sits at the terminal."""
+    if not sys.stdin.isatty():
+        raise CommandError(
+            "Deciding needs your personal token: make one under Account in the dashboard, then set OPSPILOT_TOKEN.",
+            returncode=USAGE,
+        )
+    return getpass.getpass("Personal token (from Account in the dashboard; not shown): ")
+
+
+def visible_request(approval_id: int, user: User) -> Approval:
+    """The request, if this person may see it. Raises Refused."""
+    found = Approval.objects.visible_to(user).select_related("run__team", "run__starter", "call").filter(pk=approval_id)
+    approval: Approval | None = found.first()
+    if approval is None:
+        raise not_found("approval")
+    return approval
 
 
 def in_words(approval: Approval) -> str:

@@ -25,7 +25,11 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
 
 
 class Approval(models.Model):
-    """Bound to run, call, tool and the hash of the canonical arguments; single use; expires."""
+    """Bound to run, step, tool and its schema, canonical arguments, operands and policy; single use; expires.
+
+    What it is bound to never changes in place: an edit or a renewal voids the request and makes another that `replaces`
+    it.
+    """
 
     run = models.ForeignKey(Run, models.PROTECT, related_name="approvals")
     call = models.ForeignKey(ToolCall, models.PROTECT, related_name="approvals")
@@ -35,12 +39,18 @@ class Approval(models.Model):
     risk = models.CharField(max_length=16)
     args_canonical = models.TextField()  # exactly what will run
     args_sha256 = models.CharField(max_length=64)
+    tool_sha256 = models.CharField(max_length=64, blank=True)  # of the tool's schema when this was asked
+    operands = models.JSONField(default=dict)  # {name: digest} of what the arguments point at: a file, a saved query
+    bound_sha256 = models.CharField(max_length=64, blank=True)  # of all of it: runs.services.binding.bound_parts
+    replaces = models.OneToOneField("self", models.PROTECT, null=True, blank=True, related_name="replaced_by")
+    void_code = models.CharField(max_length=40, blank=True)  # why it is VOID: edited, policy_changed, run_ended, …
     preview = models.JSONField()  # {"sentence", "destination", "undo", "body"} of exactly those bytes
     why = models.TextField(blank=True)  # the planner's words, not checked
     requester = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="requested_approvals"
     )
     requested_by = models.CharField(max_length=150)
+    barred = models.JSONField(default=list)  # ids of people who may not vote: who started the run, who edited the call
     rule = models.JSONField()  # snapshot of the ruling: {"name", "effect", "votes", "role", "expiry_s", "version"}
     required = models.PositiveSmallIntegerField(default=1)
     owner_may = models.BooleanField(default=False)  # the solo preset: the owner confirms
@@ -59,6 +69,10 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"Approval {self.pk}: {self.preview.get('sentence', self.tool)}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.state == ApprovalState.PENDING
 
     @property
     def is_question(self) -> bool:

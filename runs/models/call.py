@@ -26,6 +26,7 @@ class ToolCall(models.Model):
     rule = models.CharField(max_length=200, blank=True)  # the policy rule that decided, in words
     ruling = models.JSONField(default=dict, blank=True)  # that ruling as a snapshot, with the policy's version
     taint = models.JSONField(default=list, blank=True)  # [{"argument", "sources", "spans"}]: text copied from results
+    edit_note = models.CharField(max_length=300, blank=True)  # who changed which arguments; the planner is told
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
 

@@ -2,84 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from runs import faults, queue, toolbox
-from runs.audit import canonical, digest
-from runs.models import Approval, Run, ToolCall, Vote
-from runs.permissions import may, possible_voters
+from runs import faults, queue
+from runs.models import Approval, Run, Vote
+from runs.permissions import counting_votes, may, possible_voters
 from runs.redaction import redact
 from runs.services.actors import Actor
 from runs.services.append import advance, append, locked
+from runs.services.binding import lapse_of, operands_now
 from runs.services.errors import Refused, forbidden, not_found
-from runs.services.policies import Ruling
-from runs.states import ApprovalKind, ApprovalState, CallStatus, Effect, Role, RunState, StepKind
+from runs.services.policies import ruling_version
+from runs.services.requests import close_lapsed, open_question, open_request
+from runs.states import ApprovalKind, ApprovalState, CallStatus, RunState, StepKind
 
-__all__ = ["decide_approval", "expire_approvals", "open_request", "possible_voters"]
+__all__ = ["decide_approval", "expire_approvals", "open_question", "open_request", "possible_voters"]
 
 REASON_MIN = 10  # characters: a denial tells the planner and the starter something
-NEVER = timedelta(days=3650)  # a question about the past does not expire
+FRESH = timedelta(minutes=5)  # how long a password that was given stands for a destructive call
 WORDS = {
     ApprovalState.DENIED: "Denied by {who}: {reason}",
     ApprovalState.EXPIRED: "Nobody decided in time.",
 }
 
 
-def open_request(run: Run, call: ToolCall, ruling: Ruling, why: str) -> Approval:
-    """The Approval for one call, bound to its canonical arguments. Inside the caller's transaction."""
-    text, now = canonical(call.args), timezone.now()
-    return Approval.objects.create(
-        run=run, call=call, tool=call.tool, risk=call.risk, args_canonical=text, args_sha256=digest(text),
-        preview=toolbox.preview(call.tool, call.args), why=why, requester=run.starter, requested_by=run.started_by,
-        rule=ruling.as_json(), required=ruling.votes, owner_may=ruling.effect == Effect.CONFIRM,
-        asked_at=now, expires_at=now + timedelta(seconds=ruling.expiry_s or settings.APPROVAL_TTL_S),
-    )  # fmt: skip
-
-
-def open_question(run: Run, call: ToolCall) -> Approval:
-    """A request to say whether a call whose result was lost did happen. Inside the caller's transaction."""
-    ruling = Ruling(Effect.APPROVE, 1, Role.OPERATOR, "only a person can find out whether it happened")
-    approval = open_request(run, call, ruling, "The process was lost between sending this call and its answer.")
-    approval.kind = ApprovalKind.SETTLE
-    approval.expires_at = approval.asked_at + NEVER
-    approval.save(update_fields=["kind", "expires_at"])
-    return approval
-
-
 @faults.point("approval.decide")
 def decide_approval(
-    approval_id: int, *, user: User, approve: bool, args_sha256: str, reason: str = "", door: str = "web"
+    approval_id: int,
+    *,
+    user: User,
+    approve: bool,
+    args_sha256: str,
+    reason: str = "",
+    door: str = "web",
+    signed_in_at: datetime | None = None,
 ) -> Approval:
     """One person's vote. A denial is a veto; enough approvals decide. The last open request moves the run on.
 
-    Under the run's row lock. Safe to repeat: the same person and decision answers with the same approval.
-    Raises Refused: not_found 404, not_allowed 403, reason_too_short 400, already_decided 409, arguments_changed 409,
-    expired 410.
+    Under the run's row lock. Safe to repeat: the same person and decision answers with the same approval. A request
+    that no longer stands is voided, and made anew where that makes sense, before the refusal is raised.
+    `signed_in_at` is when the person last gave their password: approving a destructive call needs it to be fresh.
+    Raises Refused: not_found 404, not_allowed 403, sign_in_again 403, reason_too_short 400, already_decided 409,
+    arguments_changed, request_changed, tool_changed, policy_changed, operands_changed 409, expired 410.
     """
     reason = redact(reason.strip())[:1_000]
-    approval = Approval.objects.visible_to(user).filter(pk=approval_id).first()
+    approval = Approval.objects.visible_to(user).select_related("call").filter(pk=approval_id).first()
     if approval is None:
         raise not_found("approval")
-    expired = False
+    operands = operands_now(approval)  # reads outside, so before the lock
     with locked(approval.run_id) as run:
-        approval = Approval.objects.select_related("run", "call").get(pk=approval_id)
-        if _voted_already(approval, user, approve):
+        approval = open_row(approval_id)
+        voter = still_there(user)
+        if _voted_already(approval, voter, approve):
             return approval
-        if approval.state == ApprovalState.PENDING and approval.is_expired(timezone.now()):
-            _expire(run, approval)
-            expired = True
-        else:
-            _check(approval, user, approve, args_sha256, reason)
-            _vote(run, approval, user, approve, reason, door)
-    if expired:
-        raise Refused("expired", "Nobody decided in time; this request has expired.", 410)
+        refusal = _closed(run, approval, voter, operands)
+        if refusal is None:
+            _check(approval, voter, approve, args_sha256, reason, signed_in_at)
+            _vote(run, approval, voter, approve, reason, door)
+    if refusal:
+        raise refusal
     return approval
+
+
+def open_row(approval_id: int) -> Approval:
+    """The request with all that deciding reads, as it is under the lock."""
+    rows = Approval.objects.select_related("run__team", "run__starter", "call__run__team")
+    return rows.get(pk=approval_id)
+
+
+def still_there(user: User) -> User:
+    """The person as they are now, not as they were when their request came in. Raises Refused."""
+    found = User.objects.filter(pk=user.pk, is_active=True).first()
+    if found is None:
+        raise forbidden("This account is no longer active.")
+    return found
+
+
+def _closed(run: Run, approval: Approval, voter: User, operands: Mapping[str, str]) -> Refused | None:
+    """Close a pending request whose time is over or that no longer stands; the refusal to raise once that is kept."""
+    if approval.state != ApprovalState.PENDING:
+        return None
+    if approval.is_expired(timezone.now()):
+        _expire(run, approval)
+        return Refused("expired", "Nobody decided in time; this request has expired.", 410)
+    if not may(voter, "vote", approval) or (lapse := lapse_of(approval, operands)) is None:
+        return None
+    if approval.is_question:
+        return Refused(lapse.code, lapse.words)  # it still has to be answered, by whoever mends the row
+    renewed = close_lapsed(run, approval, lapse, operands)
+    if renewed is None:
+        _move_on(run, "system")
+        return Refused(lapse.code, lapse.words)
+    return Refused(lapse.code, f"{lapse.words} See the new request, {renewed.pk}.")
 
 
 def _voted_already(approval: Approval, user: User, approve: bool) -> bool:
@@ -87,7 +107,9 @@ def _voted_already(approval: Approval, user: User, approve: bool) -> bool:
     return vote is not None and vote.approve == approve
 
 
-def _check(approval: Approval, user: User, approve: bool, args_sha256: str, reason: str) -> None:
+def _check(
+    approval: Approval, user: User, approve: bool, args_sha256: str, reason: str, signed_in_at: datetime | None
+) -> None:
     if approval.state != ApprovalState.PENDING:
         who = f" by {approval.decided_by.removeprefix('user:')}" if approval.decided_by else ""
         words = f"This request is no longer open: {ApprovalState(approval.state).label.lower()}{who}."
@@ -96,10 +118,21 @@ def _check(approval: Approval, user: User, approve: bool, args_sha256: str, reas
         raise forbidden(verdict.why)
     if Vote.objects.filter(approval=approval, user=user).exists():
         raise Refused("already_voted", "You have voted on this request; a vote is not changed.")
-    if args_sha256 != approval.args_sha256 or digest(canonical(approval.call.args)) != approval.args_sha256:
-        raise Refused("arguments_changed", "The arguments changed since you read them; see the new request.")
+    if args_sha256 != approval.args_sha256:
+        raise Refused("arguments_changed", "These are not the arguments of this request; read it again.")
     if not approve and approval.kind == ApprovalKind.CALL and len(reason) < REASON_MIN:
         raise Refused("reason_too_short", f"Say why in at least {REASON_MIN} characters; the run is told.", 400)
+    if approve and needs_password(approval) and not is_fresh(signed_in_at):
+        raise Refused("sign_in_again", "Give your password again on the page of this request to approve it.", 403)
+
+
+def needs_password(approval: Approval) -> bool:
+    """Whether approving it takes a password that was given just now, not only a session or a token."""
+    return approval.risk == "destructive" and not approval.is_question
+
+
+def is_fresh(signed_in_at: datetime | None) -> bool:
+    return signed_in_at is not None and timedelta(0) <= timezone.now() - signed_in_at <= FRESH
 
 
 def _vote(run: Run, approval: Approval, user: User, approve: bool, reason: str, door: str) -> None:
@@ -110,14 +143,10 @@ def _vote(run: Run, approval: Approval, user: User, approve: bool, reason: str, 
         payload={"approval": approval.pk, "call": approval.call_id, "kind": approval.kind, "reason": reason,
                  "door": door, "args_sha256": approval.args_sha256},
     )  # fmt: skip
-    if approve and _approvals(approval) < approval.required:
+    if approve and len(counting_votes(approval)) < approval.required:
         return
     state = ApprovalState.APPROVED if approve else ApprovalState.DENIED
     _decide(run, approval, state, actor.name, reason)
-
-
-def _approvals(approval: Approval) -> int:
-    return Vote.objects.filter(approval=approval, approve=True).values("user").distinct().count()
 
 
 def _decide(run: Run, approval: Approval, state: ApprovalState, who: str, reason: str) -> None:
@@ -181,3 +210,28 @@ def expire_request(approval_id: int, unless_after: datetime | None = None) -> bo
             return False
         _expire(run, approval)
     return True
+
+
+def renew_lapsed() -> int:
+    """Close pending requests that no longer stand: rules, tools or arguments changed. How many. Safe to repeat."""
+    waiting = Approval.objects.pending().filter(kind=ApprovalKind.CALL, expires_at__gt=timezone.now())
+    versions: dict[int, str] = {}
+    found = 0
+    for approval in waiting.select_related("run__team", "call__run__team").order_by("id")[:1_000]:
+        team = approval.run.team
+        if team.pk not in versions:
+            versions[team.pk] = ruling_version(team)
+        operands = operands_now(approval)
+        if lapse_of(approval, operands, versions[team.pk]):
+            found += _renew(approval.pk, operands)
+    return found
+
+
+def _renew(approval_id: int, operands: Mapping[str, str]) -> bool:
+    run_id = Approval.objects.values_list("run", flat=True).get(pk=approval_id)
+    with locked(run_id) as run:
+        approval = open_row(approval_id)
+        lapse = lapse_of(approval, operands) if approval.state == ApprovalState.PENDING else None
+        if lapse and close_lapsed(run, approval, lapse, operands) is None:
+            _move_on(run, "system")
+    return lapse is not None

@@ -17,15 +17,16 @@ from django.db.models import Max
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from runs import faults
+from runs import faults, toolbox
 from runs.audit import canonical, digest
 from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall
 from runs.redaction import redact, redact_json
 from runs.services import spending
 from runs.services.append import Overtaken, advance, append, locked
-from runs.services.approvals import open_question, open_request
+from runs.services.binding import Lapse, lapse_at_start, newest
 from runs.services.leases import Lease
 from runs.services.policies import Ruling, rule_on_call
+from runs.services.requests import ASKING, open_question, open_request, opened, void_payload, void_request
 from runs.services.runs import void_open_requests
 from runs.states import ApprovalState, CallStatus, Effect, RunState, StepKind
 
@@ -229,11 +230,26 @@ def start_call(run: Run, lease: Lease, call: ToolCall) -> Step:
 
 
 def _consume(call: ToolCall, at: datetime) -> None:
+    """All that held at the vote holds again now, read in this transaction; then one row is used, once."""
+    if lapse := lapse_at_start(call, at):
+        raise Overtaken(f"call {call.pk} may not start: {lapse.code}")
     used = Approval.objects.filter(
         call=call, state=ApprovalState.APPROVED, args_sha256=digest(canonical(call.args)), expires_at__gt=at
     ).update(state=ApprovalState.CONSUMED, consumed_at=at)
     if used != 1:
         raise Overtaken(f"call {call.pk} has no approval that may be used")
+
+
+@faults.point("approval.withdraw")
+@transaction.atomic
+def withdraw_call(run: Run, lease: Lease, call: ToolCall, lapse: Lapse) -> Step:
+    """An approved call whose approval no longer stands is not run: it is asked about once more."""
+    if (approval := newest(call)) is None or approval.state != ApprovalState.APPROVED:
+        raise Overtaken(f"call {call.pk} has no approval to withdraw")
+    void_request(approval, lapse.code, lapse.words)
+    call.status = CallStatus.PROPOSED
+    call.save(update_fields=["status"])
+    return append(run, StepKind.VOTE, "void", actor="driver", epoch=lease.epoch, payload=void_payload(approval, lapse))
 
 
 @faults.point("tool.result")
@@ -289,12 +305,20 @@ def _write_ticket(run: Run, call: ToolCall, data: Mapping[str, Any], at: datetim
     )  # fmt: skip
 
 
-def _ask(run: Run, call: ToolCall, why: str) -> Approval:
+def _ask(run: Run, call: ToolCall, why: str, operands: Mapping[str, str]) -> Approval:
     if call.status == CallStatus.OUTCOME_UNKNOWN:
         return open_question(run, call)
     ToolCall.objects.filter(pk=call.pk).update(status=CallStatus.WAITING)
-    # What it was planned under: whether that is still enough is asked when the approval is used.
-    return open_request(run, call, Ruling(**call.ruling) if call.ruling else rule_on_call(call), why)
+    earlier = newest(call)
+    return open_request(run, call, _asked_under(call, earlier), why, replaces=earlier, operands=operands)
+
+
+def _asked_under(call: ToolCall, earlier: Approval | None) -> Ruling:
+    """The ruling it was planned under; for a call that is asked about again, the one of now."""
+    if earlier is None:
+        return Ruling(**call.ruling) if call.ruling else rule_on_call(call)
+    ruling = rule_on_call(call)
+    return ruling if ruling.effect in ASKING else Ruling(**earlier.rule)
 
 
 def record_late(call: ToolCall, result: CallResult) -> None:
@@ -302,12 +326,6 @@ def record_late(call: ToolCall, result: CallResult) -> None:
     with locked(call.run_id) as run:
         if run.state == RunState.CANCELLED:
             _write_result(run, None, call, result)
-
-
-def is_usable(approval: Approval) -> bool:
-    """Whether an approval still lets its call start: decided for it, in time, for these very arguments."""
-    same = approval.args_sha256 == digest(canonical(approval.call.args))
-    return approval.state == ApprovalState.APPROVED and same and not approval.is_expired(timezone.now())
 
 
 @faults.point("tool.end")
@@ -327,14 +345,15 @@ def end_call(run: Run, lease: Lease, call: ToolCall, status: CallStatus, words: 
 
 
 @faults.point("approval.ask")
-@transaction.atomic
 def ask_approval(run: Run, lease: Lease, calls: Sequence[ToolCall], why: str, partial: Mapping[str, Any]) -> Step:
     """EXECUTE_TOOL → NEEDS_APPROVAL: one request a call, asked once; the report so far beside it. Frees the lease."""
-    requests = [_ask(run, call, why) for call in calls]
-    return _advance(
-        run, lease, "ask_approval", {"approvals": [request.pk for request in requests]}, **_reported(partial),
-        lease_until=None, lease_owner="",
-    )  # fmt: skip
+    operands = {call.pk: toolbox.operands(call.tool, call.args) for call in calls}  # reads outside: no transaction yet
+    with transaction.atomic():
+        requests = [_ask(run, call, why, operands[call.pk]) for call in calls]
+        return _advance(
+            run, lease, "ask_approval", {"approvals": [request.pk for request in requests], **opened(requests)},
+            **_reported(partial), lease_until=None, lease_owner="",
+        )  # fmt: skip
 
 
 @faults.point("tools.returned")

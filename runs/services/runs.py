@@ -180,7 +180,9 @@ def cancel_run(run_id: int, actor: Actor, reason: str = "") -> Run:
 def void_open_requests(run: Run) -> None:
     """Pending and unused approvals of an ended run are no longer valid; their calls never start."""
     unused = Q(state=ApprovalState.APPROVED, kind=ApprovalKind.CALL)  # the answer to a question stands
-    Approval.objects.filter(unused | Q(state=ApprovalState.PENDING), run=run).update(state=ApprovalState.VOID)
+    Approval.objects.filter(unused | Q(state=ApprovalState.PENDING), run=run).update(
+        state=ApprovalState.VOID, void_code="run_ended"
+    )
     ToolCall.objects.filter(run=run, status__in=[CallStatus.PROPOSED, CallStatus.WAITING, CallStatus.APPROVED]).update(
         status=CallStatus.VOID
     )

@@ -9,8 +9,9 @@ from django import template
 from django.utils import timezone
 
 from runs import formats, permissions
+from runs.display import reveal
 from runs.models import Approval
-from runs.review import subject_of
+from runs.review import Argument, subject_of
 from runs.states import ApprovalState
 
 register = template.Library()
@@ -37,6 +38,21 @@ def time_left(seconds: int) -> str:
 def clock(at: datetime | None) -> str:
     """`02:14`, with the date where it is not today."""
     return formats.clock(at, timezone.now())
+
+
+@register.filter
+def typed_for(typed: dict[str, str] | str, argument: Argument) -> str:
+    """What was typed for an argument before it was refused, else what it is, hidden characters spelled out.
+
+    So whoever edits sees them, and what they send has the harmless spelling in their place.
+    """
+    return reveal(typed.get(argument.name, argument.text) if isinstance(typed, dict) else argument.text)
+
+
+@register.filter
+def rows_for(text: str) -> int:
+    """Rows of a text field that shows most texts whole."""
+    return min(16, max(1, sum(1 + len(line) // 90 for line in text.split("\n"))))
 
 
 @register.filter

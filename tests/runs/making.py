@@ -43,16 +43,17 @@ def make_call(run: Run, index: int = 0, **columns: Any) -> ToolCall:
 
 def make_request(
     team: Team, starter: User | None, *, votes: int = 1, effect: Effect = Effect.APPROVE, run: Run | None = None,
-    index: int = 0,
+    index: int = 0, risk: str = "write", args: dict[str, Any] | None = None,
 ) -> Approval:  # fmt: skip
     """A run that waits for a decision on a ticket."""
     run = run or make_run(team, starter, state=RunState.NEEDS_APPROVAL, plan_seq=1)
     ruling = Ruling(effect, votes, Role.APPROVER, "writes need votes")
-    return open_request(run, make_call(run, index), ruling, "The goal asks for a ticket.")
+    call = make_call(run, index, risk=risk, args=args or TICKET)
+    return open_request(run, call, ruling, "The goal asks for a ticket.")
 
 
-def make_question(team: Team, starter: User | None, run: Run | None = None) -> Approval:
+def make_question(team: Team, starter: User | None, run: Run | None = None, risk: str = "write") -> Approval:
     """A run that waits to be told whether its ticket was made: the answer to the call was lost."""
     run = run or make_run(team, starter, state=RunState.NEEDS_APPROVAL, plan_seq=1)
     sent_at = timezone.now() - timedelta(minutes=3)
-    return open_question(run, make_call(run, status=CallStatus.OUTCOME_UNKNOWN, started_at=sent_at))
+    return open_question(run, make_call(run, risk=risk, status=CallStatus.OUTCOME_UNKNOWN, started_at=sent_at))

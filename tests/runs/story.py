@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from runs.models import Approval, Run, Team, ToolCall
 from runs.services import drive
@@ -16,7 +17,8 @@ from runs.services.runs import create_run
 from runs.states import CallStatus
 
 LOGS = {"name": "logs", "url": "file:///var/log/shop", "env": ""}
-TICKET = {"title": "checkout: error rate is high", "body": "Errors since 02:14, see E1.", "service": "checkout"}
+TICKET = {"title": "checkout: error rate is high", "body": "Errors since 02:14, see E1.", "service": "checkout",
+          "severity": "SEV3"}  # fmt: skip
 REPORT: dict[str, Any] = {
     "verdict": "cause", "summary": "checkout ran out of database connections.", "severity": "SEV2", "partial": True,
     "outcome": "LIKELY", "checked": {"held": 1, "total": 1}, "why_label": {"met": [], "unmet": []}, "stopped_by": "",
@@ -76,7 +78,10 @@ def parked(team: Team, starter: User, risk: str = "write", **more: Any) -> Appro
 
 def approved(approval: Approval, *voters: User) -> None:
     for voter in voters:
-        decide_approval(approval.pk, user=voter, approve=True, args_sha256=approval.args_sha256, door="web")
+        decide_approval(
+            approval.pk, user=voter, approve=True, args_sha256=approval.args_sha256, door="web",
+            signed_in_at=timezone.now(),
+        )  # fmt: skip
 
 
 def finished(approval: Approval) -> Run:

@@ -15,6 +15,7 @@ from runs.states import ApprovalKind
 ROW = [
     "id", "run", "kind", "state", "tool", "risk", "args", "args_sha256", "preview", "why", "requested_by", "required",
     "votes", "asked_at", "expires_at", "decided_at", "decided_by", "reason", "consumed_at", "key", "sent_at",
+    "replaces", "replaced_by", "void_code",
 ]  # fmt: skip
 
 
@@ -37,12 +38,20 @@ class ApprovalRow(serializers.ModelSerializer[Approval]):
     key = serializers.CharField(source="call.key", read_only=True, help_text="What the call carries outside.")
     sent_at = serializers.DateTimeField(source="call.started_at", read_only=True, allow_null=True)
     args = serializers.SerializerMethodField(help_text="Exactly what will run.")
+    replaces = serializers.IntegerField(
+        source="replaces_id", read_only=True, allow_null=True, help_text="The request in whose place this one was made."
+    )
+    replaced_by = serializers.SerializerMethodField(help_text="The request that was made in this one's place.")
+    void_code = serializers.CharField(read_only=True, help_text="Why it is VOID: edited, policy_changed, run_ended, …")
     votes = VoteRow(many=True, read_only=True)
 
     class Meta:
         model = Approval
         fields = ROW
         read_only_fields = fields
+
+    def get_replaced_by(self, approval: Approval) -> int | None:
+        return getattr(getattr(approval, "replaced_by", None), "pk", None)
 
     def get_args(self, approval: Approval) -> dict[str, Any]:
         args: dict[str, Any] = json.loads(approval.args_canonical)
@@ -76,6 +85,13 @@ class ApprovalDetail(ApprovalRow):
         verdict = may(self.context["request"].user, "vote", approval)
         shown: YourVote = {"allowed": verdict.allowed, "why": verdict.why}  # type: ignore[assignment]  # the annotation names the shape for the schema
         return shown
+
+
+class EditBody(Body):
+    """Other arguments for the call. args_sha256 says which arguments that person saw."""
+
+    args = serializers.DictField(help_text="All arguments, checked as the tool checks a planner's.")
+    args_sha256 = Text(max_length=64)
 
 
 class DecisionBody(Body):

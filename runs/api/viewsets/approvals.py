@@ -14,10 +14,11 @@ from rest_framework.response import Response
 from runs.api.filters import ApprovalFilter
 from runs.api.pagination import MostUrgentFirst
 from runs.api.schema import problems
-from runs.api.serializers.approvals import ApprovalDetail, ApprovalRow, DecisionBody
+from runs.api.serializers.approvals import ApprovalDetail, ApprovalRow, DecisionBody, EditBody
 from runs.api.viewsets.doors import Door, person
 from runs.models import Approval
 from runs.services.approvals import decide_approval
+from runs.services.edits import edit_request
 
 
 class ApprovalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Door):
@@ -32,7 +33,7 @@ class ApprovalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Door):
     def get_queryset(self) -> QuerySet[Approval]:
         return (
             Approval.objects.visible_to(self.request.user)
-            .select_related("run__team", "call")
+            .select_related("run__team", "call", "replaced_by")
             .prefetch_related("votes__user")
         )
 
@@ -42,7 +43,10 @@ class ApprovalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Door):
     @extend_schema(request=DecisionBody, responses={200: ApprovalDetail, **problems(400, 403, 404, 409, 410)})
     @action(detail=True, methods=["post"])
     def decide(self, request: Request, pk: str) -> Response:
-        """Approve or deny. The same person's same decision again answers with the same approval."""
+        """Approve or deny. The same person's same decision again answers with the same approval.
+
+        A destructive call is approved on its page only, by a person who has just given their password.
+        """
         body = DecisionBody(data=request.data)
         body.is_valid(raise_exception=True)
         word = body.validated_data
@@ -51,3 +55,17 @@ class ApprovalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Door):
             args_sha256=word["args_sha256"], door="api",
         )  # fmt: skip
         return Response(ApprovalDetail(self.get_object(), context=self.get_serializer_context()).data)
+
+    @extend_schema(request=EditBody, responses={201: ApprovalDetail, **problems(400, 403, 404, 409, 410)})
+    @action(detail=True, methods=["post"])
+    def edit(self, request: Request, pk: str) -> Response:
+        """Change the arguments: this request becomes void and a new one is answered, on which other people vote."""
+        body = EditBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        word = body.validated_data
+        made = edit_request(
+            int(pk), user=person(request), args=word["args"], args_sha256=word["args_sha256"], door="api"
+        )
+        fresh = self.get_queryset().get(pk=made.pk)
+        location = {"Location": request.build_absolute_uri(f"/api/approvals/{made.pk}")}
+        return Response(ApprovalDetail(fresh, context=self.get_serializer_context()).data, 201, headers=location)

@@ -161,7 +161,7 @@ def test_a_request_whose_arguments_changed_since_the_confirm_page_is_not_decided
     approval.call.args = {**approval.call.args, "title": "something else entirely"}
     approval.call.save()
     assert "The arguments changed" in decide(as_bob, [approval], "approve").content.decode()
-    assert states() == [ApprovalState.PENDING]
+    assert states() == [ApprovalState.VOID]
 
 
 def test_a_foreign_approver_and_an_operator_decide_nothing(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from runs.models import Approval, Run, Team
+from runs.models import Approval, PolicyRule, Run, Team
 from runs.services.tokens import issue_token
 from runs.states import ApprovalState, RunState
 from tests.runs.commands.conftest import Shell
@@ -138,7 +138,8 @@ def test_deny_without_a_reason_is_wrong_usage(approval: Approval, bob: User, she
 def test_one_of_two_votes_is_kept_and_said(
     team: Team, alice: User, bob: User, carol: User, shell: Shell, token_of: UseToken
 ) -> None:
-    approval = parked(team, alice, risk="destructive")
+    PolicyRule.objects.filter(risk="write").update(votes=2)
+    approval = parked(team, alice)
     token_of(bob)
     first = shell("approve", approval.pk, "--yes")
     token_of(carol)

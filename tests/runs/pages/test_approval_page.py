@@ -17,6 +17,7 @@ from runs.services.approvals import decide_approval, open_request
 from runs.services.policies import Ruling
 from runs.services.teams import add_member
 from runs.states import ApprovalState, CallStatus, Effect, Role, RunState
+from tests.conftest import PASSWORD
 from tests.runs.making import make_call, make_request, make_run
 from tests.runs.pages import stories
 
@@ -53,7 +54,7 @@ def test_the_page_shows_ask_bytes_reason_facts_and_checks_in_that_order(
         "Exactly what will run", "tickets kept here (no Jira or GitHub is set)", "SEV2",
         "Written by the planner, not checked", "The goal asks for a ticket.",
         "The limit was lowered three minutes before", "Against it:",
-        "Checked by the server", "The stored call is byte for byte the one shown here.",
+        "Checked by the server", "The stored call is byte for byte the one shown here",
         "Deny…", "Create the ticket",
     ]  # fmt: skip
     places = [shown.find(words) for words in order]
@@ -155,7 +156,7 @@ def test_without_a_login_every_address_leads_to_the_login_page(client: Client, r
 def test_another_hash_than_that_of_the_request_conflicts(as_bob: Client, request_of_alice: Approval) -> None:
     answer = post(as_bob, request_of_alice, "approve", args_sha256="0" * 64)
     assert answer.status_code == 409
-    assert "The arguments changed since you read them" in text(answer.content.decode())
+    assert "These are not the arguments of this request" in text(answer.content.decode())
     assert not Vote.objects.exists()
 
 
@@ -166,7 +167,7 @@ def test_a_call_that_changed_behind_the_request_takes_the_buttons_away(
     call.args = {**call.args, "service": "another"}
     call.save()
     markup = page(as_bob, request_of_alice)
-    assert "The arguments changed." in text(markup)
+    assert "The arguments changed after this was asked" in text(markup)
     assert "data-approve" not in markup
     assert post(as_bob, request_of_alice, "approve").status_code == 409
 
@@ -246,12 +247,52 @@ def test_the_second_of_two_votes_decides_and_the_first_says_what_is_missing(
 
 
 def test_a_destructive_call_wants_its_target_typed(as_bob: Client, team: Team, alice: User) -> None:
-    approval = make_request(team, alice)
-    Approval.objects.update(risk="destructive")
-    assert post(as_bob, approval, "approve").status_code == 400
-    assert post(as_bob, approval, "approve", target="somewhere").status_code == 400
+    approval = make_request(team, alice, risk="destructive")
+    assert post(as_bob, approval, "approve", password=PASSWORD).status_code == 400
+    assert post(as_bob, approval, "approve", password=PASSWORD, target="somewhere").status_code == 400
     assert not Vote.objects.exists()
-    assert post(as_bob, approval, "approve", target=approval.preview["destination"]).status_code == 302
+    target = approval.preview["destination"]
+    assert post(as_bob, approval, "approve", password=PASSWORD, target=target).status_code == 302
+
+
+def test_a_destructive_call_wants_the_password_once_in_five_minutes(as_bob: Client, team: Team, alice: User) -> None:
+    approval = make_request(team, alice, risk="destructive")
+    target = approval.preview["destination"]
+    assert 'name="password"' in page(as_bob, approval)
+    assert post(as_bob, approval, "approve", target=target).status_code == 403
+    wrong = post(as_bob, approval, "approve", target=target, password="not hers")
+    assert (wrong.status_code, "That is not your password." in text(wrong.content.decode())) == (403, True)
+    assert not Vote.objects.exists()
+    assert post(as_bob, approval, "approve", target=target, password=PASSWORD).status_code == 302
+    other = make_request(team, alice, risk="destructive")
+    assert 'name="password"' not in page(as_bob, other)
+    assert post(as_bob, other, "approve", target=target).status_code == 302
+
+
+def test_a_password_given_six_minutes_ago_does_not_stand(as_bob: Client, team: Team, alice: User) -> None:
+    approval = make_request(team, alice, risk="destructive")
+    session = as_bob.session
+    session["password_given_at"] = (timezone.now() - timedelta(minutes=6)).isoformat()
+    session.save()
+    assert 'name="password"' in page(as_bob, approval)
+    answer = post(as_bob, approval, "approve", target=approval.preview["destination"])
+    assert (answer.status_code, "(sign_in_again)" in text(answer.content.decode())) == (403, True)
+
+
+def test_five_wrong_passwords_end_the_session(as_bob: Client, team: Team, alice: User) -> None:
+    approval = make_request(team, alice, risk="destructive")
+    target = approval.preview["destination"]
+    for _ in range(4):
+        assert post(as_bob, approval, "approve", target=target, password="guess").status_code == 403
+    ended = post(as_bob, approval, "approve", target=target, password="guess")
+    assert (ended.status_code, ended.url) == (302, f"/login/?next=/approvals/{approval.pk}/")
+    assert as_bob.get(f"/approvals/{approval.pk}/").status_code == 302
+    assert not Vote.objects.exists()
+
+
+def test_denying_a_destructive_call_takes_no_password(as_bob: Client, team: Team, alice: User) -> None:
+    approval = make_request(team, alice, risk="destructive")
+    assert post(as_bob, approval, "deny", reason="Not on a Friday evening").status_code == 302
 
 
 def test_an_open_page_is_told_only_when_it_would_look_different(

@@ -104,9 +104,9 @@ def test_another_team_sees_no_question(as_mallory: Client, question: Approval) -
 
 
 def test_a_destructive_call_that_was_lost_is_answered_without_typing_its_target(
-    as_bob: Client, question: Approval
+    as_bob: Client, team: Team, alice: User
 ) -> None:
-    Approval.objects.update(risk="destructive")
+    question = make_question(team, alice, risk="destructive")
     assert answered(as_bob, question, "approve").status_code == 302
 
 
