@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -21,16 +21,20 @@ from agent.execute import look_at_sources
 from agent.jobs import tool_host
 from opspilot_site.greeting import database_word, planner_words
 from runs import queue
-from runs.formats import duration, number, plural
-from runs.models import Membership, Run
+from runs.formats import ago, duration, number, plural
+from runs.models import Membership, Notification, NotificationTarget, Run, Team
+from runs.notify.courier import is_understood
+from runs.notify.targets import Target, configured_targets
 from runs.reconcile import stranded
 from runs.services.halt import current_halt
+from runs.services.notifications import overdue
 from runs.sources import configured_sources
-from runs.states import Role
+from runs.states import NotificationState, Role
 from runs.words import said_by
 from tools import registry
 
 LEAST_FREE = 200_000_000  # bytes: a database and its copy need room
+RECENT = timedelta(days=7)  # how long doctor speaks of a message that was given up
 STALE_S = 3_600  # telemetry that is older answers questions about yesterday
 
 
@@ -56,8 +60,9 @@ class Finding:
 def examine() -> list[Finding]:
     """Every finding, in the order in which they matter."""
     database = list(_database())
-    findings = [*_settings(), *_disk(), *database, *_redis(), *_planner(), *_tools(), *_sources()]
-    return findings if any(finding.verdict != Verdict.OK for finding in database) else [*findings, *_record()]
+    findings = [*_settings(), *_disk(), *database, *_redis(), *_planner(), *_tools(), *_sources(), *_addresses()]
+    is_ready = all(finding.verdict == Verdict.OK for finding in database)
+    return [*findings, *_notifications(), *_record()] if is_ready else findings
 
 
 def _settings() -> Iterator[Finding]:
@@ -160,6 +165,42 @@ def finding_of(state: dict[str, Any], now: datetime) -> Finding:
     # Changes are rare, and a folder may be a dump of last year on purpose: old is worth a word, not an alarm.
     is_stale = age_s > STALE_S and state["kind"] != "changes"
     return Finding(name, Verdict.WARNING if is_stale else Verdict.OK, ", ".join(parts))
+
+
+def _addresses() -> Iterator[Finding]:
+    """Addresses of OPSPILOT_NOTIFY that cannot be read at all. Sends nothing; `notify test` does."""
+    for target in configured_targets():
+        if not is_understood(target):
+            yield Finding("notifications", Verdict.BROKEN, f"{target.label}: no address that apprise understands")
+
+
+def _notifications() -> Iterator[Finding]:
+    targets = {target.key: target for target in configured_targets()}
+    if not targets:
+        yield Finding("notifications", Verdict.OK, "none; OPSPILOT_NOTIFY names e-mail, chat or webhook")
+    rows = {row.key: row for row in NotificationTarget.objects.filter(key__in=targets)}
+    for key, target in targets.items():
+        yield _target_finding(target, rows.get(key))
+    lost = Notification.objects.filter(state=NotificationState.GIVEN_UP, ended_at__gte=timezone.now() - RECENT).count()
+    if lost:
+        words = f"{plural(lost, 'message')} given up within {RECENT.days} days"
+        yield Finding("notifications", Verdict.WARNING, words, "Which, and why: Admin → Notifications.")
+    if waiting := overdue().count():
+        hint = "The reconciler sends them: ./opspilot up."
+        yield Finding("notifications", Verdict.WARNING, f"{plural(waiting, 'message')} due and nobody sends", hint)
+
+
+def _target_finding(target: Target, row: NotificationTarget | None) -> Finding:
+    if target.team and not Team.objects.filter(slug=target.team).exists():
+        return Finding("notifications", Verdict.WARNING, f"{target.label}: there is no team {target.team}")
+    if row is None:
+        return Finding("notifications", Verdict.OK, f"{target.label}: from the reconciler's next start on")
+    now = timezone.now()
+    if row.failing_since:
+        failing = f"{target.label}: failing for {duration((now - row.failing_since).total_seconds())}: {row.error}"
+        return Finding("notifications", Verdict.WARNING, failing, "./opspilot notify test tries it now.")
+    last = f"last message {ago(row.sent_at, now)}" if row.sent_at else "nothing sent yet"
+    return Finding("notifications", Verdict.OK, f"{target.label}: {last}")
 
 
 def _record() -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -30,4 +31,21 @@ def named_urls(name: str) -> list[tuple[str, str]]:
         head, separator, tail = part.partition("=")
         named = bool(separator) and "/" not in head and ":" not in head
         pairs.append((head, tail) if named else ("", part))
+    return pairs
+
+
+_NEXT_URL = re.compile(r"[\s,]+(?=(?:[\w-]+=)?[a-z][a-z0-9+.-]*://)")
+_TEAM = re.compile(r"(?:([\w-]+)=)?([a-z][a-z0-9+.-]*://\S+)", re.ASCII)
+
+
+def team_urls(name: str, text: str) -> list[tuple[str, str]]:
+    """`payments=slack://…, mailto://…` → [("payments", "slack://…"), ("", "mailto://…")].
+
+    Separated by commas or blanks; a comma within a URL (`to=a@x,b@y`) stays in it. Refuses what is no URL.
+    """
+    pairs = []
+    for number, part in enumerate(filter(None, _NEXT_URL.split(text.strip(" ,\n\t"))), 1):
+        if (match := _TEAM.fullmatch(part)) is None:  # not shown: it may hold a password
+            raise ImproperlyConfigured(f"{name}: entry {number} is no URL such as mailto://… or team=slack://….")
+        pairs.append((match[1] or "", match[2]))
     return pairs

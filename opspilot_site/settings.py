@@ -12,7 +12,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from opspilot_site.env import env, named_urls, secret
+from opspilot_site.env import env, named_urls, secret, team_urls
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").exists() and not env.bool("OPSPILOT_IGNORE_DOTENV", False):
@@ -29,7 +29,8 @@ if FAULT and not (TESTING or DEBUG):
 CI = env.str("CI", "").lower() not in ("", "0", "false")  # there `test` fails where something cannot be tested
 DATA_DIR = Path(env.str("OPSPILOT_DATA_DIR", str(BASE_DIR / "var" / ("demo" if DEMO else "data")))).resolve()
 PORT = env.int("OPSPILOT_PORT", 8321 if DEMO else 8320)  # where `up` and `demo` serve
-PUBLIC_URL = env.str("OPSPILOT_URL", f"http://127.0.0.1:{PORT}")  # what links in tickets and notifications start with
+# What links in tickets and notifications start with.
+PUBLIC_URL = env.str("OPSPILOT_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 
 
 def _kept_secret(name: str) -> str:
@@ -235,6 +236,9 @@ SOURCE_KINDS = ("logs", "metrics", "traces", "changes", "data")
 SOURCE_URLS = {kind: named_urls(f"OPSPILOT_{kind.upper()}") for kind in SOURCE_KINDS}
 if DEMO:
     SOURCE_URLS["data"].append(("demo", f"file://{quote(str(DATA_DIR / 'incident'))}"))
+
+# Who is told what waits and what was found ------------------------------------------------------------------------
+NOTIFY = team_urls("OPSPILOT_NOTIFY", secret("OPSPILOT_NOTIFY"))  # [(team or "", an apprise URL)]
 
 # Planners --------------------------------------------------------------------------------------------------------
 ANTHROPIC_API_KEY = secret("ANTHROPIC_API_KEY")

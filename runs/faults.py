@@ -45,6 +45,8 @@ POINTS = (
     "run.cancel",
     "run.fail",
     "run.finish",
+    "notify.send",
+    "notify.mark",
 )
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -1,6 +1,7 @@
 """Finds runs that nobody is driving and enqueues them; closes requests whose time is over or that no longer stand.
 
-Several reconcilers are harmless.
+Several reconcilers are harmless. Notifications are sent from a thread beside the passes: a mail server that hangs holds
+up none of them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from django.utils import timezone
 
 from runs import queue
 from runs.models import Run
+from runs.notify.sender import Sender
+from runs.notify.targets import configured_targets
 from runs.services.approvals import expire_approvals, renew_lapsed
 from runs.services.halt import is_halted
 
@@ -42,7 +45,9 @@ def reconcile_once() -> int:
 def reconcile_forever() -> None:
     """A pass every RECONCILE_S seconds; a database that is away is waited for."""
     queue.die_with_parent()
+    sender = Sender(configured_targets())
     while True:
+        sender.keep_going()
         try:
             close_old_connections()
             if found := reconcile_once():

@@ -89,3 +89,22 @@ class Effect(TextChoices):
     CONFIRM = "confirm", "The owner confirms"
     APPROVE = "approve", "Needs votes"
     REFUSE = "refuse", "Refused"
+
+
+class NotificationKind(TextChoices):
+    """What people are told outside of the pages."""
+
+    ASKED = "asked", "Approval asked"
+    HALF = "half", "Half of its time is gone"
+    LAST = "last", "Nine tenths of its time are gone"
+    DECIDED = "decided", "Decided"
+    DONE = "done", "Answer ready"
+    FAILED = "failed", "Run failed"
+
+
+class NotificationState(TextChoices):
+    WAITING = "waiting", "Waiting to be sent"
+    SENT = "sent", "Sent"
+    GIVEN_UP = "given_up", "Given up"
+    DROPPED = "dropped", "No longer true or wanted"
+    ADDRESSED = "addressed", "Addressed to each person"

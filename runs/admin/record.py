@@ -7,13 +7,13 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
-from django.db.models import CharField, Exists, JSONField, Model, OuterRef, QuerySet, TextField
+from django.db.models import CharField, Exists, JSONField, Model, OuterRef, Q, QuerySet, TextField
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from runs.admin.entry import enters
 from runs.display import reveal
-from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall, Vote
+from runs.models import Approval, Evidence, Notification, NotificationTarget, Run, Step, Team, Ticket, ToolCall, Vote
 
 
 class RevealedChangeList(ChangeList):
@@ -158,6 +158,26 @@ class TicketAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
 
 
+class NotificationAdmin(ReadOnlyAdmin):
+    list_display = ["id", "kind", "run_id", "target", "state", "tries", "error", "made_at", "ended_at"]
+    list_filter = ["state", "kind", "target"]
+    search_fields = ["=run__id", "=uid"]
+    list_select_related = ["target"]
+    ordering = ["-id"]
+
+
+class NotificationTargetAdmin(ReadOnlyAdmin):
+    list_display = ["label", "team", "since", "sent_at", "failing_since", "error", "gone_at"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Those that are told of a run of the person's teams."""
+        rows = NotificationTarget.objects.all()
+        if request.user.is_superuser:
+            return rows
+        mine = Team.objects.filter(memberships__user=request.user.pk)
+        return rows.filter(Q(team="") | Q(team__in=mine.values("slug")))
+
+
 ADMINS: dict[type[Model], type[ReadOnlyAdmin]] = {
     Run: RunAdmin,
     Step: StepAdmin,
@@ -166,4 +186,6 @@ ADMINS: dict[type[Model], type[ReadOnlyAdmin]] = {
     Approval: ApprovalAdmin,
     Vote: VoteAdmin,
     Ticket: TicketAdmin,
+    Notification: NotificationAdmin,
+    NotificationTarget: NotificationTargetAdmin,
 }

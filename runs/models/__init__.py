@@ -5,6 +5,7 @@ from runs.models.call import ToolCall
 from runs.models.event import AuditEvent
 from runs.models.evidence import Evidence
 from runs.models.installation import Installation
+from runs.models.notification import Notification, NotificationTarget
 from runs.models.policy import PolicyRule
 from runs.models.run import Run
 from runs.models.spending import Spending
@@ -20,6 +21,8 @@ __all__ = [
     "Evidence",
     "Installation",
     "Membership",
+    "Notification",
+    "NotificationTarget",
     "PolicyRule",
     "Run",
     "Spending",

@@ -65,7 +65,7 @@ class Approval(models.Model):
 
     class Meta:
         ordering = ["expires_at", "id"]
-        indexes = [models.Index(fields=["state", "expires_at"])]
+        indexes = [models.Index(fields=["state", "expires_at"]), models.Index(fields=["decided_at"])]
 
     def __str__(self) -> str:
         return f"Approval {self.pk}: {self.preview.get('sentence', self.tool)}"

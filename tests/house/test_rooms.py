@@ -17,7 +17,7 @@ READS_THE_RECORD = {"agent/loop.py", "agent/jobs.py", "agent/execute.py"}
 READS_THE_ENVIRONMENT = {"opspilot_site/settings.py", "opspilot_site/env.py", "opspilot_site/asgi.py"}
 MODELS = {
     "Run", "Step", "ToolCall", "Evidence", "Approval", "Vote", "PolicyRule", "Ticket", "Team", "Membership",
-    "ApiToken", "Installation", "AuditEvent",
+    "ApiToken", "Installation", "AuditEvent", "Notification", "NotificationTarget",
 }  # fmt: skip
 WRITES = {"create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete"}
 
@@ -68,6 +68,18 @@ def test_the_anthropic_client_is_used_in_one_place() -> None:
     ]
 
     assert wrong == []
+
+
+def test_apprise_is_used_in_one_place_and_only_when_something_is_sent() -> None:
+    places = {str(file.path) for file in product_files() if imports_from(file, "apprise")}
+    at_the_top = [
+        node
+        for file in product_files()
+        for node in file.tree.body
+        if isinstance(node, ast.Import) and any(alias.name == "apprise" for alias in node.names)
+    ]
+
+    assert (places, at_the_top) == ({"runs/notify/courier.py"}, [])
 
 
 def test_rq_is_used_in_one_place() -> None:

@@ -16,7 +16,9 @@ from runs.states import Role
 from tests.runs.making import make_request, make_run
 from tests.runs.pages import stories
 
-RECORD = ["run", "step", "toolcall", "evidence", "approval", "vote", "ticket"]
+RECORD = [
+    "run", "step", "toolcall", "evidence", "approval", "vote", "ticket", "notification", "notificationtarget",
+]  # fmt: skip
 
 
 @pytest.fixture
