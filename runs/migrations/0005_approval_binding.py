@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('runs', '0003_policy_conditions'),
+        ('runs', '0004_fewer_indexes'),
     ]
 
     operations = [
