@@ -62,10 +62,10 @@ def test_no_message_carries_markup_mentions_or_foreign_links(
     add_member(team, mallory, Role.APPROVER)
     denied, asked = make_request(team, alice), make_request(team, mallory)
     Run.objects.update(goal=text)
-    preview = {"sentence": text, "destination": text, "undo": "", "body": text}
-    Approval.objects.update(preview=preview, why=text, requested_by=f"user:{mallory}")
     reason = f"{text} and more"
     decide_approval(denied.pk, user=mallory, approve=False, args_sha256=denied.args_sha256, reason=reason)
+    preview = {"sentence": text, "destination": text, "undo": "", "body": text}
+    Approval.objects.update(preview=preview, why=text, requested_by=f"user:{mallory}")
     ends: dict[str, Any] = {"goal": text, "answer": text, "finished_at": timezone.now(), "service": text}
     report = {"summary": text, "severity": "SEV2", "root_cause": {"mechanism": text}, "actions": [{"text": text}]}
     make_run(team, mallory, state=RunState.DONE, outcome="LIKELY", report=report, **ends)
