@@ -56,7 +56,7 @@ def run(context: ToolContext, params: QueryMetrics) -> ToolResult:
         params.name, params.service, within.since_us, within.until_us, params.step_s, expression=params.promql
     )
     answers = ask_each(sources, lambda source: source.series(query))
-    notes = list(dict.fromkeys([*answers.troubles, *(note for source in sources for note in source.notes)]))
+    notes = answers.notes
     found = _distinct([series for part in answers.found for series in part])
     filled = [series for series in found if len(series.times)]
     asked = answers.native()

@@ -123,6 +123,7 @@ class Answers(Generic[T]):
 
     found: list[T]
     troubles: list[str]
+    notes: list[str]  # the troubles, and what the answers leave out
     asked: list[dict[str, str]]
 
     def native(self) -> dict[str, object]:
@@ -132,15 +133,17 @@ class Answers(Generic[T]):
 
 def ask_each(sources: Sequence[S], ask: Callable[[S], T]) -> Answers[T]:
     """Asks one source after the other. Raises ToolError where none of them answers."""
-    answers: Answers[T] = Answers([], [], [])
+    answers: Answers[T] = Answers([], [], [], [])
     for source in sources:
         try:
             answers.found.append(ask(source))
         except ToolError as trouble:
             answers.troubles.append(str(trouble).rstrip("."))
+        answers.notes.extend(getattr(source, "notes", ()))
         one: Asked
         for one in getattr(source, "asked", ()):
             answers.asked.append({"source": source.name, "text": one.text, "url": one.url})
+    answers.notes[:] = dict.fromkeys([*answers.troubles, *answers.notes])
     if answers.troubles and not answers.found:
         raise ToolError(". ".join(answers.troubles) + ".")
     return answers

@@ -30,7 +30,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from tools.base import Params, Risk, Status, Tool, ToolContext, ToolResult
-from tools.reach import Reach, age, list_of, reach
+from tools.reach import Answers, Reach, age, ask_each, list_of, reach
 from tools.sources.folder import KnownPattern
 from tools.sources.logs.entry import Entry
 from tools.sources.logs.levels import LEVELS, UNKNOWN
@@ -66,11 +66,12 @@ def run(context: ToolContext, params: SearchLogs) -> ToolResult:
         bucket_us=within.bucket_s * 1_000_000,
         limit=params.limit,
     )
+    answers = ask_each(sources, lambda source: source.search(query))
     hits = LogHits()
-    for source in sources:
-        hits.add(source.search(query), params.limit)
+    for found in answers.found:
+        hits.add(found, params.limit)
     known = _known(context.sources.patterns(params.source), pattern, params.service)
-    return _result(params, within, hits, known)
+    return _result(params, within, hits, known, answers)
 
 
 def _known(patterns: list[KnownPattern], pattern: Pattern | None, service: str) -> list[KnownPattern]:
@@ -78,14 +79,18 @@ def _known(patterns: list[KnownPattern], pattern: Pattern | None, service: str) 
     return [known for known in of_service if pattern is None or pattern.hits(known.signature.encode())]
 
 
-def _result(params: SearchLogs, within: Reach, hits: LogHits, known: list[KnownPattern]) -> ToolResult:
+def _result(
+    params: SearchLogs, within: Reach, hits: LogHits, known: list[KnownPattern], answers: Answers[LogHits]
+) -> ToolResult:
     is_empty = not hits.total and not known
+    asked = params.model_dump(include={"pattern", "ignore_case", "service", "level", "limit"})
+    is_cut = hits.is_cut or bool(answers.troubles)
     return ToolResult(
-        status=Status.NO_DATA if is_empty else Status.TRUNCATED if hits.is_cut else Status.SUCCESS,
-        summary=_summary(params, within, hits, known) + within.notes(),
+        status=Status.NO_DATA if is_empty else Status.TRUNCATED if is_cut else Status.SUCCESS,
+        summary=_summary(params, within, hits, known) + within.notes(*answers.notes),
         data=_data(within, hits, known) | ({"available": {"services": within.services}} if is_empty else {}),
         figures=_figures(hits, known),
-        query=within.query(**params.model_dump(include={"pattern", "ignore_case", "service", "level", "limit"})),
+        query=within.query(**asked) | answers.native(),
         source=within.source,
         freshness=within.newest,
         skipped=within.skipped,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from tools.sources.changes.change import ChangeSource
+from tools.sources.logs.elasticsearch import Elasticsearch
+from tools.sources.logs.loki import Loki
 from tools.sources.logs.search import LogSource
 from tools.sources.metrics.prometheus import Prometheus
 from tools.sources.metrics.query import MetricSource
@@ -40,9 +43,26 @@ def _prometheus(spec: SourceSpec) -> Store:
     return RemoteStore(spec.name, "metrics", Prometheus(spec, "metrics", "Prometheus", client))
 
 
+def _loki(spec: SourceSpec) -> Store:
+    spec, client = connect(spec, "Loki")
+    return RemoteStore(spec.name, "logs", Loki(spec, "logs", "Loki", client))
+
+
+def _elasticsearch(spec: SourceSpec) -> Store:
+    """The last part of the path is the index: elasticsearch+https://es:9200/logs-*."""
+    spec, client = connect(spec, "Elasticsearch")
+    base, _, index = client.place.path.rpartition("/")
+    client.place = replace(client.place, path=base)
+    return RemoteStore(spec.name, "logs", Elasticsearch(spec, "logs", "Elasticsearch", client, index=index or "*"))
+
+
 OPENERS: dict[str, Callable[[SourceSpec], Store]] = {
     f"{product}+{scheme}": opener
-    for products, opener in ((("prometheus", "victoriametrics"), _prometheus),)
+    for products, opener in (
+        (("prometheus", "victoriametrics"), _prometheus),
+        (("loki",), _loki),
+        (("elasticsearch", "opensearch"), _elasticsearch),
+    )
     for product in products
     for scheme in ("http", "https")
 }

@@ -81,8 +81,8 @@ class Client:
     place: Place
     access: Access = field(default_factory=Access)
     private: bool = False  # the operator has listed this very host
-    deadline_s: float = DEADLINE_S
-    max_bytes: int = MAX_BYTES
+    deadline_s: float = field(default_factory=lambda: DEADLINE_S)
+    max_bytes: int = field(default_factory=lambda: MAX_BYTES)
     explain: Callable[[bytes], str] = said
     resolver: Resolver = socket.getaddrinfo
 

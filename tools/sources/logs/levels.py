@@ -25,3 +25,8 @@ def rank(raw: object) -> int:
 
 def name(found: int) -> str:
     return LEVELS[found] if found >= 0 else ""
+
+
+def names_from(least: int) -> list[str]:
+    """Every spelling of the levels of that rank and worse, single letters apart, lower case."""
+    return sorted(word.lower() for word, rank in _NAMES.items() if rank >= least and len(word) > 1)

@@ -24,6 +24,12 @@ class Pattern:
     text: str
     compiled: re2._Regexp
     by_entry: bool  # anchors speak of an entry, not of the block around it
+    ignore_case: bool = False
+
+    @property
+    def logql(self) -> str:
+        """The pattern for another engine of the same syntax, with its case said inside."""
+        return f"(?i){self.text}" if self.ignore_case else self.text
 
     def hits(self, text: bytes) -> bool:
         return self.compiled.search(text) is not None
@@ -40,7 +46,8 @@ def compile_pattern(text: str, ignore_case: bool) -> Pattern | None:
         compiled = re2.compile(f"(?m){text}".encode(), options)
     except (re2.error, UnicodeEncodeError) as error:
         raise ToolError(_why(text, error)) from None
-    return Pattern(text, compiled, by_entry=re.search(r"\\[AzZ]|[$^]", text) is not None)
+    by_entry = re.search(r"\\[AzZ]|[$^]", text) is not None
+    return Pattern(text, compiled, by_entry, ignore_case)
 
 
 def _why(text: str, error: Exception) -> str:

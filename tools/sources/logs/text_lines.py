@@ -65,6 +65,12 @@ def head(line: bytes, newest: datetime) -> Head | None:
     return _logfmt(text) if _LOGFMT.match(text) else None
 
 
+def level_of(text: str) -> int:
+    """The rank of the level that stands near the start of a line without a time; UNKNOWN where none does."""
+    found = _LEVEL.search(text, 0, 160)
+    return levels.rank(found[1].strip('[]"').split(":")[-1].rstrip("0123456789")) if found else levels.UNKNOWN
+
+
 def body(line: bytes) -> Body:
     """The line's own text behind its time and level; the pairs of a logfmt line as fields."""
     text = clean(line.decode("utf-8", "replace").rstrip("\r\n"))

@@ -1,0 +1,67 @@
+"""Investigations that read services, not only folders: the same cause is found; one that fails stops nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from tests.processes import product_environment
+from tests.standins.metric_servers import fill, victoria_metrics
+from tests.standins.vendor import running
+from tools.simulator import load_scenario, simulate
+
+
+@pytest.mark.skipif(not shutil.which("victoria-metrics"), reason="VictoriaMetrics is not installed")
+def test_the_cause_is_found_with_metrics_from_a_server(tmp_path: Path) -> None:
+    truth = simulate(load_scenario("db-pool-exhaustion"), 41, datetime.now(UTC), tmp_path / "incident")
+    table = tmp_path / "incident" / "metrics.csv"
+    with table.open() as file:
+        lines = [
+            f'{row["metric"]}{{service="{row["service"]}"}} {row["value"]} {_ms(row["timestamp"])}'
+            for row in csv.DictReader(file)
+        ]
+    table.unlink()
+    with victoria_metrics(tmp_path) as url:
+        fill(url, lines)
+        report = _investigate(tmp_path, str(tmp_path / "incident"), f"prod=victoriametrics+{url}")
+    assert report["root_cause"]["entity"] == truth.entity
+    assert report["root_cause"]["change_id"] == truth.change_id
+    assert report["checked"]["held"] == report["checked"]["total"] > 0
+
+
+def _ms(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp() * 1_000)
+
+
+@pytest.mark.parametrize(
+    "fault", ["late-500", *(pytest.param(one, marks=pytest.mark.slow) for one in ("late-malformed", "late-cut", "401"))]
+)
+def test_a_log_service_that_fails_in_the_middle_ends_no_run(fault: str, tmp_path: Path) -> None:
+    truth = simulate(load_scenario("db-pool-exhaustion"), 41, datetime.now(UTC), tmp_path / "incident")
+    (tmp_path / "lines.json").write_text(json.dumps([[0, {"service_name": "shop"}, "a line of long ago"]]))
+    with running("loki_api", str(tmp_path / "lines.json")) as url:
+        report = _investigate(tmp_path, str(tmp_path / "incident"), f"prod=loki+{url(fault)}")
+
+    assert report["root_cause"]["entity"] == truth.entity
+
+
+def _investigate(tmp_path: Path, *sources: str) -> dict[str, Any]:
+    words = [word for source in sources for word in ("--data", source)]
+    result = subprocess.run(
+        [sys.executable, "manage.py", "investigate", "--json", *words, "Why is it slow?"],
+        cwd=settings.BASE_DIR, capture_output=True, text=True, check=False, timeout=120,
+        env=product_environment(OPSPILOT_DATA_DIR=str(tmp_path / "data")),
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    answer = json.loads(result.stdout)
+    assert answer["state"] == "DONE"
+    return answer["report"]  # type: ignore[no-any-return]
