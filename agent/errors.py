@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from agent.planner import Usage
+
 
 class PlannerFault(Exception):
-    """Base: a planner could not give a move. `code` is stable; the text is for people and holds no secret."""
+    """Base: a planner could not give a move. `code` is stable; the text is for people and holds no secret.
+
+    `usage` is what was paid all the same: an answer that broke off, or one that could not be used.
+    """
 
     code = "planner_fault"
+    usage = Usage()
 
 
 class Temporary(PlannerFault):

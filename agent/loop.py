@@ -17,7 +17,7 @@ from agent.errors import PlannerFault, Temporary
 from agent.evaluate import PastCall, checked_facts, loop_found, problems, report_so_far, settle
 from agent.execute import Watch, execute_move, look_at_sources
 from agent.grounding import Exhibit, exhibits_of
-from agent.planner import Hypothesis, Move, Planner, Returned, ToolDescription, Transcript
+from agent.planner import Hypothesis, Move, Planner, Returned, ToolDescription, Transcript, Usage
 from agent.proposals import Proposal, proposals
 from agent.toolhost import ToolHost
 from agent.transcript import Story, hypothesis, returned
@@ -33,7 +33,7 @@ from runs.states import CallStatus, RunState
 from tools import registry
 from tools.generate_report import Report
 
-MAX_ATTEMPTS = 8  # of one model call before the run fails
+MAX_ATTEMPTS = 50  # of one model call, some three hours of an API's bad day, before the run fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _ask_planner(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
 @transaction.atomic
 def _accept(run: Run, lease: Lease, move: Move, calls: Sequence[record.PlannedCall]) -> None:
     """The answer and what it leads to, in one commit: nothing acts on an answer that was not kept."""
-    record.record_model_call(run, lease, _answer(move), _spent(move))
+    record.record_model_call(run, lease, _answer(move), _spent(move.usage))
     facts = checked_facts(move.hypotheses, _exhibits(run))
     if move.is_conclusion:
         record.conclude(run, lease, rationale=move.rationale, hypotheses=facts, request=asdict(move.requests[0]))
@@ -157,16 +157,20 @@ def _judge(run: Run, lease: Lease, conclusion: dict[str, Any], stopped_by: str) 
 
 
 def _meet(run: Run, lease: Lease, fault: PlannerFault) -> None:
-    """A fault worth another try holds the run until then, no worker waits; anything else fails it."""
+    """A fault worth another try holds the run until then, no worker waits; anything else fails it.
+
+    What the API had counted until then is paid for either way.
+    """
+    spent = _spent(fault.usage)
     if not isinstance(fault, Temporary):
-        record.fail(run, lease, fault.code, str(fault))
+        record.fail(run, lease, fault.code, str(fault), spent)
         return
-    breaker.report_fault(run.planner, fault.retry_after_s)
+    wait_s = backoff_s(run.attempt, fault.retry_after_s)
+    breaker.report_fault(run.planner, None if fault.retry_after_s is None else wait_s)
     if run.attempt >= MAX_ATTEMPTS:
-        record.fail(run, lease, fault.code, f"{fault} Tried {run.attempt} times.")
+        record.fail(run, lease, fault.code, f"{fault} Tried {run.attempt} times.", spent)
     else:
-        wait_s = backoff_s(run.attempt, fault.retry_after_s)
-        record.hold_for_retry(run, lease, _in(wait_s), str(fault), attempt=run.attempt + 1)
+        record.hold_for_retry(run, lease, _in(wait_s), str(fault), attempt=run.attempt + 1, spent=spent)
 
 
 def _in(seconds: float) -> datetime:
@@ -232,10 +236,11 @@ def _plain(hypothesis: Hypothesis) -> dict[str, Any]:
     return {**asdict(hypothesis), "facts": [fact.model_dump(mode="json") for fact in hypothesis.facts]}
 
 
-def _spent(move: Move) -> record.Spent:
-    usage = move.usage
+def _spent(usage: Usage) -> record.Spent:
     tokens_in = usage.input_tokens + usage.cache_write_tokens + usage.cache_read_tokens
-    return record.Spent(tokens_in, usage.output_tokens, usage.cache_read_tokens, usage.cost_micro_usd)
+    return record.Spent(
+        tokens_in, usage.output_tokens, usage.cache_read_tokens, usage.cost_micro_usd, not usage.is_estimate
+    )
 
 
 __all__ = ["MAX_ATTEMPTS", "Outfit", "drive"]

@@ -34,7 +34,10 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a model call cost, from the API's own figures. None where the price is not known; the analyst's is 0."""
+    """What a model call cost, from the API's own figures. None where the price is not known; the analyst's is 0.
+
+    `is_estimate`: a call broke off before the API had counted all of it, so that the rest is our guess, upward.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -44,6 +47,7 @@ class Usage:
     model: str = ""
     request_id: str = ""
     stop_reason: str = ""
+    is_estimate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +69,11 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A move of an earlier turn, with the Step it was written as."""
+    """A move of an earlier turn, with the Step it was written as, and when."""
 
     seq: int
     move: Move
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

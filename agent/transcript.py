@@ -18,6 +18,7 @@ class StepRow(Protocol):
     kind: str
     name: str
     actor: str
+    at: datetime
 
     @property
     def payload(self) -> dict[str, Any]: ...
@@ -62,9 +63,10 @@ class Story:
                 self._answered = payload
             case "transition", "choose_tools":
                 self._plan_seq = step.seq
-                return [Planned(step.seq, self._move(payload, payload["requests"]))]
+                return [Planned(step.seq, self._move(payload, payload["requests"]), step.at)]
             case "transition", "conclude":
-                return [Planned(step.seq, self._move(payload, [payload["request"]] if payload["request"] else []))]
+                requests = [payload["request"]] if payload["request"] else []
+                return [Planned(step.seq, self._move(payload, requests), step.at)]
             case "transition", "tools_returned" | "none_approved":
                 return results(self._plan_seq)
             case "transition", "replan" if payload["problems"]:

@@ -276,6 +276,7 @@ LOGGING = {
     "loggers": {
         "django.server": {"level": "WARNING"},
         "rq.worker": {"level": "WARNING"},
+        "httpx2": {"level": "WARNING"},  # a line for every request to the model says nothing that a Step does not
         "daphne": {"level": "WARNING"},
     },
 }

@@ -220,17 +220,24 @@ def caps_hold(record: Record) -> Iterator[Hit]:
     if run.n_tool_calls != len(record.calls):
         yield record.hit("I5", f"counts {run.n_tool_calls} tool calls, its ledger has {len(record.calls)}")
     last_move = sum(call.plan_seq == run.plan_seq for call in record.calls)
-    usage = thoughts[-1].payload.get("usage", {}) if thoughts else {}
     before_last = {
         "model_calls": run.n_model_calls - 1,
         "tool_calls": run.n_tool_calls - last_move,
-        "micro_usd": run.cost_micro_usd - (usage.get("cost_micro_usd") or 0),
+        "micro_usd": run.cost_micro_usd - _cost_of_last_call(record),
     }
     if run.state in TERMINAL and run.reserved_micro_usd:
         yield record.hit("I5", f"has ended, but {run.reserved_micro_usd:,} µ$ are still set aside for it")
     for name, spent in before_last.items():
         if spent > 0 and name in caps and spent >= caps[name]:
             yield record.hit("I5", f"went on with {spent:,} of {caps[name]:,} {name.replace('_', ' ')} spent")
+
+
+def _cost_of_last_call(record: Record) -> int:
+    """Whether it answered or broke off."""
+    for step in reversed(record.steps):
+        if step.kind == StepKind.MODEL_CALL or "cost_micro_usd" in step.payload:
+            return step.payload.get("usage", step.payload).get("cost_micro_usd") or 0
+    return 0
 
 
 def harm_was_approved(record: Record) -> Iterator[Hit]:

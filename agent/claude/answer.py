@@ -13,9 +13,9 @@ from agent.errors import Temporary, Unusable
 from agent.jsonclean import clean
 
 NOTE_TOOL = "update_hypotheses"  # its `rationale` is streamed to the page while it is written
-
-
+CHARS_A_TOKEN = 3  # rather too many tokens than too few
 MAX_CONTENT_CHARS = 400_000  # more than max_tokens could ever hold; what is kept is stored on a Step
+TOO_LONG = f"The model's answer is longer than {MAX_CONTENT_CHARS:,} characters."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Answer:
     model: str
     request_id: str
     broken: frozenset[str] = frozenset()
+    sent_bytes: int = 0  # of the request's body
 
 
 def from_message(message: dict[str, Any], request_id: str) -> Answer:
@@ -37,7 +38,7 @@ def from_message(message: dict[str, Any], request_id: str) -> Answer:
     if not isinstance(content, list) or not all(isinstance(block, dict) and block.get("type") for block in content):
         raise Unusable("The model's address answered JSON that is not a message.")
     if len(json.dumps(content)) > MAX_CONTENT_CHARS:
-        raise Unusable(f"The model's answer is longer than {MAX_CONTENT_CHARS:,} characters.")
+        raise Unusable(TOO_LONG)
     calls = [block for block in content if block["type"] == "tool_use"]
     return Answer(
         content=clean(content),
@@ -53,13 +54,13 @@ def from_message(message: dict[str, Any], request_id: str) -> Answer:
 class AnswerBuilder:
     """Puts stream events together. Tool arguments are parsed strictly and only once their block is complete."""
 
-    def __init__(self, on_text: Callable[[str], None], request_id: str):
+    def __init__(self, on_text: Callable[[str], None]):
         self._on_text = on_text
-        self._request_id = request_id
         self._message: dict[str, Any] | None = None
         self._blocks: dict[int, dict[str, Any]] = {}
         self._json: dict[int, str] = {}
         self._spoken: dict[int, int] = {}  # characters of a rationale that were already passed on
+        self._chars = 0
         self._is_complete = False
 
     def add(self, event: dict[str, Any]) -> None:
@@ -82,6 +83,9 @@ class AnswerBuilder:
         block = self._blocks.get(index)
         if block is None:
             raise Unusable("The model's stream holds a piece of a block that never began.")
+        self._chars += sum(len(piece) for piece in delta.values() if isinstance(piece, str))
+        if self._chars > MAX_CONTENT_CHARS:
+            raise Unusable(TOO_LONG)
         match delta.get("type"):
             case "text_delta":
                 block["text"] = block.get("text", "") + delta["text"]
@@ -107,7 +111,14 @@ class AnswerBuilder:
                 self._on_text(new)
             self._spoken[index] = len(rationale)
 
-    def finish(self) -> Answer:
+    def counted(self) -> dict[str, Any]:
+        """The API's usage so far; the answer's tokens by its characters, for the API counts them only at its end."""
+        if self._message is None or self._is_complete:
+            return {} if self._message is None else dict(self._message.get("usage") or {})
+        usage = dict(self._message.get("usage") or {})
+        return usage | {"output_tokens": max(usage.get("output_tokens") or 0, -(-self._chars // CHARS_A_TOKEN))}
+
+    def finish(self, request_id: str) -> Answer:
         """The answer. Raises Temporary when the stream ended before it was complete."""
         if self._message is None or not self._is_complete or self._message.get("stop_reason") is None:
             raise Temporary("The model's stream ended early.")
@@ -117,7 +128,7 @@ class AnswerBuilder:
             if index in self._json and not _put_input(block, self._json[index]):
                 broken.add(str(block.get("id")))
             content.append(block)
-        answer = from_message(self._message | {"content": content}, self._request_id)
+        answer = from_message(self._message | {"content": content}, request_id)
         return replace(answer, broken=answer.broken | broken)
 
 

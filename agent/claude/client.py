@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -11,9 +12,10 @@ import anthropic
 import httpx2
 
 from agent.claude.answer import Answer, AnswerBuilder, from_message
-from agent.claude.faults import SDK_ERRORS, as_fault
+from agent.claude.faults import SDK_ERRORS, as_fault, may_be_paid
 from agent.claude.settings import ClaudeSettings
-from agent.errors import Misconfigured, Temporary, Unusable
+from agent.claude.usage import BYTES_A_TOKEN, counted
+from agent.errors import Misconfigured, PlannerFault, Temporary, Unusable
 
 ANTHROPIC = "https://api.anthropic.com"
 CONNECT_S = 10.0
@@ -53,19 +55,31 @@ class ClaudeClient:
             raise Temporary("The model did not answer in time.")
         stall = min(self.settings.stall_s, remaining)
         sent = body | {"timeout": httpx2.Timeout(stall, connect=min(CONNECT_S, stall))}
+        heard = AnswerBuilder(on_text)
         try:
-            self._transport.deadline = deadline
-            return self._stream(sent, on_text) if self.settings.stream else self._whole(sent)
+            self._transport.begin(deadline)
+            answer = self._stream(sent, heard) if self.settings.stream else self._whole(sent)
+            return replace(answer, sent_bytes=self._transport.sent_bytes)
         except SDK_ERRORS as error:
-            raise as_fault(error) from error
+            raise self._with_usage(as_fault(error), body["model"], heard, may_be_paid(error)) from error
+        except PlannerFault as fault:
+            raise self._with_usage(fault, body["model"], heard, is_paid=False) from None
 
-    def _stream(self, body: dict[str, Any], on_text: Callable[[str], None]) -> Answer:
+    def _with_usage(self, fault: PlannerFault, model: str, heard: AnswerBuilder, is_paid: bool) -> PlannerFault:
+        """What a call that failed used: as far as the API had counted, else, where it was taken, by its size."""
+        figures = heard.counted()
+        if not figures and is_paid:
+            figures = {"input_tokens": self._transport.sent_bytes // BYTES_A_TOKEN, "output_tokens": 0}
+        if figures:
+            fault.usage = counted(figures, model, is_estimate=True)
+        return fault
+
+    def _stream(self, body: dict[str, Any], heard: AnswerBuilder) -> Answer:
         with self._sdk.messages.create(**body, stream=True) as events:
             _refuse_other_content(events.response, "text/event-stream")
-            builder = AnswerBuilder(on_text, request_id=events.response.headers.get("request-id", ""))
             for event in events:
-                builder.add(event.to_dict())
-            return builder.finish()
+                heard.add(event.to_dict())
+            return heard.finish(events.response.headers.get("request-id", ""))
 
     def _whole(self, body: dict[str, Any]) -> Answer:
         response = self._sdk.messages.with_raw_response.create(**body)
@@ -92,8 +106,13 @@ class _BoundedTransport(httpx2.HTTPTransport):
     def __init__(self, proxy: str | None):
         super().__init__(proxy=proxy)
         self.deadline = float("inf")
+        self.sent_bytes = 0
+
+    def begin(self, deadline: float) -> None:
+        self.deadline, self.sent_bytes = deadline, 0
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.sent_bytes = int(request.headers.get("content-length", 0))
         response = super().handle_request(request)
         if response.headers.get("content-encoding", "identity") != "identity":
             response.close()

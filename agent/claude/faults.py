@@ -33,6 +33,14 @@ class Overloaded(Temporary):
     """The model, not the account, has no room: another model may answer now."""
 
 
+class TooLarge(Misconfigured):
+    """The request was refused as it is: a shorter one may be taken."""
+
+
+class OutOfContext(Unusable):
+    """The model ran out of its context window while it answered: a shorter prompt may leave it room."""
+
+
 def as_fault(error: Exception) -> PlannerFault:
     """The fault to raise in place of an SDK error. Its text is for people and names no key."""
     if isinstance(error.__cause__, PlannerFault):  # raised by our transport, wrapped by the SDK
@@ -54,6 +62,12 @@ def as_fault(error: Exception) -> PlannerFault:
     return Unusable(f"The model's answer could not be read ({type(error).__name__}).")
 
 
+def may_be_paid(error: Exception) -> bool:
+    """Whether the request had been taken when it failed: then its prompt is paid for, although nobody counted it."""
+    cause = error.__cause__ or error
+    return isinstance(cause, httpx2.ReadTimeout | httpx2.ReadError | httpx2.RemoteProtocolError)
+
+
 def _status_fault(error: anthropic.APIStatusError) -> PlannerFault:
     """An SSE error event also arrives here, with status 200 and a type."""
     words = f"The model's address answered {error.status_code} {error.type or ''}".rstrip()
@@ -62,7 +76,7 @@ def _status_fault(error: anthropic.APIStatusError) -> PlannerFault:
         return Overloaded(words, retry_after_s(error.response.headers))
     if error.status_code in TEMPORARY_STATUSES or error.status_code >= 500 or error.type in TEMPORARY_TYPES:
         return Temporary(words, retry_after_s(error.response.headers))
-    return Misconfigured(words)
+    return TooLarge(words) if error.status_code in (400, 413) else Misconfigured(words)
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:

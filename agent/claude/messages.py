@@ -6,18 +6,20 @@ No clock, no run id and no counter stands in them. Text from outside stands only
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from agent.claude.answer import NOTE_TOOL
 from agent.claude.digests import DigestMemory
 from agent.claude.fence import Fence
+from agent.claude.folding import record_of, split
 from agent.claude.hypotheses import CASE_TOOL, note_answer
 from agent.jsonclean import clean, clean_text
 from agent.planner import Item, Move, Noted, Planned, Returned, SentBack, Transcript
 from tools.registry import CONCLUSION
 
 Block = dict[str, Any]
+Message = dict[str, Any]
 OPENING_ID = "toolu_case"
 THINKING = ("thinking", "redacted_thinking")
 
@@ -36,32 +38,60 @@ NOT_RUN = (
 NO_RESULT = "No result was recorded for this call."
 
 
-class Messages:
-    """Builds the messages of one run's transcript for one model."""
+class Conversation:
+    """The messages of one run for one model. Finished turns are kept as they were built: a turn more costs a turn."""
 
-    def __init__(self, transcript: Transcript, fence: Fence, model: str, digests: DigestMemory):
-        self._transcript = transcript
+    def __init__(self, fence: Fence, model: str, digests: DigestMemory):
         self._fence = fence
         self._model = model
         self._digests = digests
+        self._folded = -1
+        self._messages: list[Message] = []  # up to the last turn, into which notes may still come
+        self._upto = 0  # the item with which that last turn begins
+        self._last: Item | None = None  # the one before it, by which the transcript is known again
 
-    def build(self) -> list[dict[str, Any]]:
-        """user, assistant, user, …: the goal, the case as if it had been read, then each turn and its results."""
-        messages: list[dict[str, Any]] = [
-            {"role": "user", "content": [_text(self._goal())]},
-            {"role": "assistant", "content": [{"type": "tool_use", "id": OPENING_ID, "name": CASE_TOOL, "input": {}}]},
-            {"role": "user", "content": [_result(OPENING_ID, self._case())]},
-        ]
-        for planned, followers in _turns(self._transcript.items):
-            if planned is None:
-                messages[-1]["content"] += self._notes(followers)
-                continue
-            messages.append({"role": "assistant", "content": self._reply(planned.move)})
-            messages.append({"role": "user", "content": self._results(planned.move, followers)})
+    def messages(self, transcript: Transcript, folded: int) -> list[Message]:
+        """user, assistant, user, …: the goal, the case as if it had been read, then each turn and its results.
+
+        In place of the first `folded` turns the case holds a record of what they brought.
+        """
+        items = transcript.items
+        if folded != self._folded or not self._goes_on(items):
+            self._begin(transcript, folded)
+        *finished, last = _turns(items[self._upto :])
+        for turn in finished:
+            self._add(self._messages, turn)
+            self._upto += len(turn)
+            self._last = items[self._upto - 1]
+        messages = list(self._messages)
+        self._add(messages, last)
         return messages
 
-    def _goal(self) -> str:
-        transcript = self._transcript
+    def _goes_on(self, items: Sequence[Item]) -> bool:
+        return self._upto == 0 or (len(items) >= self._upto and items[self._upto - 1] is self._last)
+
+    def _begin(self, transcript: Transcript, folded: int) -> None:
+        self._folded = folded
+        self._upto = split(transcript.items, folded) if folded else 0
+        before = transcript.items[: self._upto]
+        self._last = before[-1] if before else None
+        case = [_text(self._case(transcript))]
+        case += [_text(self._fence.around(record_of(before)))] if folded else []
+        self._messages = [
+            {"role": "user", "content": [_text(self._goal(transcript))]},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": OPENING_ID, "name": CASE_TOOL, "input": {}}]},
+            {"role": "user", "content": [_result_of_blocks(OPENING_ID, case), *_notes(before)]},
+        ]
+
+    def _add(self, messages: list[Message], turn: Sequence[Item]) -> None:
+        planned = turn[0] if turn else None
+        if isinstance(planned, Planned):
+            messages.append({"role": "assistant", "content": self._reply(planned.move)})
+            messages.append({"role": "user", "content": self._results(planned.move, turn[1:])})
+        elif notes := _notes(turn):
+            messages[-1] = messages[-1] | {"content": [*messages[-1]["content"], *notes]}
+
+    def _goal(self, transcript: Transcript) -> str:
         lines = [
             f"Goal: {clean_text(transcript.goal)}",
             f"As of (your “now”): {transcript.as_of.isoformat()}",
@@ -72,15 +102,15 @@ class Messages:
         lines.append(f"Text from outside stands between <{self._fence.mark}> and </{self._fence.mark}>.")
         return "\n".join(lines)
 
-    def _case(self) -> str:
+    def _case(self, transcript: Transcript) -> str:
         sources = [
             f"source {source.name} ({source.kind}): {_span(source.oldest, source.newest)}"
             + (f"; services: {', '.join(source.services)}" if source.services else "")
             + (f"; problem: {source.problem}" if source.problem else "")
-            for source in self._transcript.sources
+            for source in transcript.sources
         ]
-        alert = json.dumps(clean(self._transcript.alert), ensure_ascii=False, sort_keys=True, indent=1)[:6_000]
-        parts = ["\n".join(sources) or "No source is configured.", f"alert: {alert}" if self._transcript.alert else ""]
+        alert = json.dumps(clean(transcript.alert), ensure_ascii=False, sort_keys=True, indent=1)[:6_000]
+        parts = ["\n".join(sources) or "No source is configured.", f"alert: {alert}" if transcript.alert else ""]
         return self._fence.around(clean_text("\n".join(part for part in parts if part)))
 
     def _reply(self, move: Move) -> list[Block]:
@@ -96,7 +126,7 @@ class Messages:
         results = [self._result_of(call, move, returned.pop(call["id"], None), sent_back) for call in calls]
         for other in returned.values():  # made by a person in place of one of the calls
             results[-1]["content"] += [_text(self._digests.of(other, self._fence))]
-        return results + self._notes(followers)
+        return results + _notes(followers)
 
     def _result_of(self, call: Block, move: Move, returned: Returned | None, sent_back: SentBack | None) -> Block:
         if call["name"] == NOTE_TOOL:
@@ -117,25 +147,23 @@ class Messages:
         is_error = returned.status == "error" or (returned.status in ENDINGS and returned.status != "edited")
         return _result(call_id, f"{head}\n{body}".strip(), is_error=is_error)
 
-    def _notes(self, followers: Sequence[Item]) -> list[Block]:
-        return [
-            _text(f"Note from {clean_text(item.author)}, who watches this run: {clean_text(item.text)}")
-            for item in followers
-            if isinstance(item, Noted)
-        ]
+
+def _notes(items: Sequence[Item]) -> list[Block]:
+    return [
+        _text(f"Note from {clean_text(item.author)}, who watches this run: {clean_text(item.text)}")
+        for item in items
+        if isinstance(item, Noted)
+    ]
 
 
-def _turns(items: Sequence[Item]) -> Iterator[tuple[Planned | None, list[Item]]]:
-    """Each planned move with what followed it; first, with None, what came before any move."""
-    planned: Planned | None = None
-    followers: list[Item] = []
+def _turns(items: Sequence[Item]) -> list[list[Item]]:
+    """Each planned move with what followed it; at least one, and the first may hold what came before any move."""
+    turns: list[list[Item]] = [[]]
     for item in items:
-        if isinstance(item, Planned):
-            yield planned, followers
-            planned, followers = item, []
-        else:
-            followers.append(item)
-    yield planned, followers
+        if isinstance(item, Planned) and turns[-1]:
+            turns.append([])
+        turns[-1].append(item)
+    return turns
 
 
 def _ordered(value: Any) -> Any:
@@ -161,10 +189,20 @@ def _span(oldest: Any, newest: Any) -> str:
     return f"{oldest.isoformat()} to {newest.isoformat()}" if oldest and newest else "range unknown"
 
 
+def chars_of(message: Message) -> int:
+    """How much text a message holds."""
+    blocks = [inner for block in message["content"] for inner in block.get("content", [block])]
+    return sum(len(block.get("text", "")) for block in blocks)
+
+
 def _text(text: str) -> Block:
     return {"type": "text", "text": text}
 
 
 def _result(call_id: str, text: str, is_error: bool = False) -> Block:
-    block: Block = {"type": "tool_result", "tool_use_id": call_id, "content": [_text(text)]}
+    block = _result_of_blocks(call_id, [_text(text)])
     return block | {"is_error": True} if is_error else block
+
+
+def _result_of_blocks(call_id: str, blocks: list[Block]) -> Block:
+    return {"type": "tool_result", "tool_use_id": call_id, "content": blocks}

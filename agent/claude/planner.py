@@ -7,18 +7,22 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from agent.claude.answer import Answer
 from agent.claude.client import ClaudeClient
 from agent.claude.digests import DigestMemory
-from agent.claude.faults import Overloaded
+from agent.claude.faults import OutOfContext, Overloaded, TooLarge
+from agent.claude.fence import Fence
+from agent.claude.folding import foldable, folded_before, turns_to_fold
 from agent.claude.hypotheses import PSEUDO_TOOLS, read_notes
-from agent.claude.messages import THINKING
-from agent.claude.prices import ceiling_micro_usd, cost_micro_usd
+from agent.claude.messages import THINKING, Conversation, chars_of
+from agent.claude.prices import ceiling_micro_usd
 from agent.claude.prompt import request_body, say
 from agent.claude.settings import ClaudeSettings
-from agent.errors import Unusable
+from agent.claude.usage import together, usage_of
+from agent.errors import PlannerFault, Unusable
 from agent.planner import BudgetLeft, Move, Planned, ToolDescription, ToolRequest, Transcript, Usage
 from tools.registry import CONCLUSION
 
@@ -27,10 +31,30 @@ MAX_TOKENS_CEILING = 64_000  # half of what current models can write in one answ
 NUDGE = "Your last answer held no tool call that can be run. Call at least one tool, or generate_report alone."
 
 
+class Asking:
+    """The calls of one move: they share a deadline, and what they use is added up, whatever becomes of them."""
+
+    def __init__(self, client: ClaudeClient, on_text: Callable[[str], None], timeout_s: float):
+        self._client = client
+        self._on_text = on_text
+        self._deadline = time.monotonic() + timeout_s
+        self.used = Usage()
+
+    def ask(self, body: dict[str, Any]) -> Answer:
+        try:
+            answer = self._client.ask(body, self._on_text, self._deadline)
+        except PlannerFault as fault:
+            self.used = together(self.used, fault.usage)
+            raise
+        self.used = together(self.used, usage_of(answer, body["model"]))
+        return answer
+
+
 class ClaudePlanner:
     """The Planner on Anthropic's Messages API, for one thread at a time.
 
-    One `next` asks once; a useless answer is asked again, once; all of it within `timeout_s`.
+    One `next` asks once. A useless answer is asked again, once, and so is a prompt that is too long, shortened; all of
+    it within `timeout_s`.
     """
 
     name = "claude"
@@ -39,7 +63,8 @@ class ClaudePlanner:
         self._settings = settings
         self._client = ClaudeClient(settings)
         self._digests = DigestMemory(settings.digest_chars)
-        self.ceiling_micro_usd = ceiling_micro_usd(settings.model, settings.max_tokens)
+        self._conversations: dict[tuple[str, str], Conversation] = {}
+        self.ceiling_micro_usd = ceiling_micro_usd(settings.model, settings.context_tokens, settings.max_tokens)
 
     def next(
         self,
@@ -48,39 +73,63 @@ class ClaudePlanner:
         budget: BudgetLeft,
         on_text: Callable[[str], None],
     ) -> Move:
-        """The next move. Raises Temporary, Misconfigured or Unusable; a fallback model is asked on overload."""
-        deadline = time.monotonic() + self._settings.timeout_s
-        models = (self._settings.model, *self._settings.fallback_models)
-        for model in models[:-1]:
+        """The next move. Raises Temporary, Misconfigured or Unusable, each with what was paid all the same."""
+        asking = Asking(self._client, on_text, self._settings.timeout_s)
+        try:
+            return self._by_first_with_room(asking, transcript, tools, budget)
+        except PlannerFault as fault:
+            fault.usage = asking.used
+            raise
+
+    def _by_first_with_room(
+        self, asking: Asking, transcript: Transcript, tools: Sequence[ToolDescription], budget: BudgetLeft
+    ) -> Move:
+        *first, last = (self._settings.model, *self._settings.fallback_models)
+        for model in first:
             try:
-                return self._next_by(model, deadline, transcript, tools, budget, on_text)
+                return self._fitting(model, asking, transcript, tools, budget)
             except Overloaded:
                 continue
-        return self._next_by(models[-1], deadline, transcript, tools, budget, on_text)
+        return self._fitting(last, asking, transcript, tools, budget)
 
-    def _next_by(
-        self,
-        model: str,
-        deadline: float,
-        transcript: Transcript,
-        tools: Sequence[ToolDescription],
-        budget: BudgetLeft,
-        on_text: Callable[[str], None],
+    def _fitting(
+        self, model: str, asking: Asking, transcript: Transcript, tools: Sequence[ToolDescription], budget: BudgetLeft
     ) -> Move:
-        body = request_body(transcript, tools, budget, self._settings, model, self._digests)
-        answer = self._client.ask(body, on_text, deadline)
-        usage = _usage(answer, model)
+        """Turns are folded when they no longer fit the budget, and once more when the API says that they do not."""
+        conversation = self._conversation(model, transcript)
+        folded = folded_before(transcript)
+        messages = conversation.messages(transcript, folded)
+        wanted = turns_to_fold(transcript, chars_of(messages[-1]), self._settings.context_tokens, datetime.now(UTC))
+        if wanted != folded:
+            folded, messages = wanted, conversation.messages(transcript, wanted)
+        try:
+            return self._asked(asking, model, messages, folded, transcript, tools, budget)
+        except (TooLarge, OutOfContext):
+            if (most := foldable(transcript)) == folded:
+                raise
+        messages = conversation.messages(transcript, most)
+        return self._asked(asking, model, messages, most, transcript, tools, budget)
+
+    def _conversation(self, model: str, transcript: Transcript) -> Conversation:
+        fence = Fence(self._settings.fence_secret, transcript)
+        return self._conversations.setdefault((fence.mark, model), Conversation(fence, model, self._digests))
+
+    def _asked(
+        self, asking: Asking, model: str, messages: list[dict[str, Any]], folded: int, transcript: Transcript,
+        tools: Sequence[ToolDescription], budget: BudgetLeft,
+    ) -> Move:  # fmt: skip
+        body = request_body(messages, tools, budget, self._settings, model)
+        answer = asking.ask(body)
         requests = read_requests(answer)
         if not requests:
             body = _asked_again(body, answer)
-            answer = _without_thinking(self._client.ask(body, on_text, deadline))
-            usage = _sum(usage, _usage(answer, model))
+            answer = _without_thinking(asking.ask(body))
             requests = read_requests(answer)
         if not requests:
             raise Unusable(
                 f"The model gave nothing that can be acted on, twice (it stopped with {answer.stop_reason})."
             )
-        return _move(transcript, body, answer, requests, usage)
+        return _move(transcript, body, answer, requests, asking.used, folded)
 
 
 def read_requests(answer: Answer) -> tuple[ToolRequest, ...]:
@@ -89,7 +138,7 @@ def read_requests(answer: Answer) -> tuple[ToolRequest, ...]:
         why = answer.stop_details.get("explanation") or answer.stop_details.get("category") or "no reason given"
         raise Unusable(f"The model refused to go on: {str(why)[:300]}.")
     if answer.stop_reason == "model_context_window_exceeded":
-        raise Unusable("The investigation no longer fits the model's context window.")
+        raise OutOfContext("The investigation no longer fits the model's context window.")
     if answer.stop_reason != "tool_use":
         return ()
     calls = [block for block in answer.content if block["type"] == "tool_use"]
@@ -121,11 +170,11 @@ def _without_thinking(answer: Answer) -> Answer:
 
 
 def _move(
-    transcript: Transcript, body: dict[str, Any], answer: Answer, requests: tuple[ToolRequest, ...], usage: Usage
-) -> Move:
+    transcript: Transcript, body: dict[str, Any], answer: Answer, requests: tuple[ToolRequest, ...], usage: Usage,
+    folded: int,
+) -> Move:  # fmt: skip
     earlier = next((item.move for item in reversed(transcript.items) if isinstance(item, Planned)), None)
     thought = read_notes(answer.content, earlier.hypotheses if earlier else (), earlier.answer if earlier else "")
-    sent = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
     prefix = json.dumps([body["tools"], body["system"]], ensure_ascii=False).encode()
     return Move(
         rationale=thought.rationale or f"Calls {', '.join(request.tool for request in requests)}.",
@@ -136,43 +185,9 @@ def _move(
         reply=[block for block in answer.content if block["type"] != "text" or block.get("text", "").strip()],
         sent={
             "model": body["model"],
-            "bytes": len(sent),
+            "bytes": answer.sent_bytes,
             "messages": len(body["messages"]),
+            "folded": folded,
             "prompt_sha256": hashlib.sha256(prefix).hexdigest(),
         },
-    )
-
-
-def _usage(answer: Answer, asked_model: str) -> Usage:
-    """From the API's own figures. What it did not count has no known cost."""
-    model = answer.model or asked_model
-    counts = {name: answer.usage.get(name) or 0 for name in ("cache_creation_input_tokens", "cache_read_input_tokens")}
-    fresh, output = answer.usage.get("input_tokens"), answer.usage.get("output_tokens")
-    written, read = counts["cache_creation_input_tokens"], counts["cache_read_input_tokens"]
-    cost = None
-    if fresh is not None and output is not None:
-        cost = cost_micro_usd(model, fresh=fresh, cache_write=written, cache_read=read, output=output)
-    return Usage(
-        input_tokens=fresh or 0,
-        output_tokens=output or 0,
-        cache_read_tokens=read,
-        cache_write_tokens=written,
-        cost_micro_usd=cost,
-        model=model,
-        request_id=answer.request_id,
-        stop_reason=answer.stop_reason or "",
-    )
-
-
-def _sum(first: Usage, second: Usage) -> Usage:
-    costs = (first.cost_micro_usd, second.cost_micro_usd)
-    return Usage(
-        input_tokens=first.input_tokens + second.input_tokens,
-        output_tokens=first.output_tokens + second.output_tokens,
-        cache_read_tokens=first.cache_read_tokens + second.cache_read_tokens,
-        cache_write_tokens=first.cache_write_tokens + second.cache_write_tokens,
-        cost_micro_usd=None if None in costs else sum(cost or 0 for cost in costs),
-        model=second.model,
-        request_id=second.request_id,
-        stop_reason=second.stop_reason,
     )

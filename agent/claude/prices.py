@@ -17,12 +17,9 @@ def _table() -> dict[str, dict[str, Any]]:
     return tomllib.loads(TABLE.read_text())
 
 
-PROMPT_CEILING = 60_000  # tokens of one prompt, all written to the cache: digests keep it below
-
-
-def ceiling_micro_usd(model: str, max_tokens: int) -> int:
-    """The most one call may cost, set aside before it; 0 where the price is not known and nothing can be said."""
-    return cost_micro_usd(model, fresh=0, cache_write=PROMPT_CEILING, cache_read=0, output=max_tokens) or 0
+def ceiling_micro_usd(model: str, prompt_tokens: int, max_tokens: int) -> int:
+    """The most one call may cost, all of its prompt written to the cache; 0 where the price is not known."""
+    return cost_micro_usd(model, fresh=0, cache_write=prompt_tokens, cache_read=0, output=max_tokens) or 0
 
 
 def cost_micro_usd(model: str, *, fresh: int, cache_write: int, cache_read: int, output: int) -> int | None:

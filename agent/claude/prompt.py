@@ -10,12 +10,9 @@ from typing import Any
 import anthropic
 
 from agent.claude.answer import NOTE_TOOL
-from agent.claude.digests import DigestMemory
-from agent.claude.fence import Fence
 from agent.claude.hypotheses import CASE_SUMMARY, CASE_TOOL, NOTE_SUMMARY, Case, Note
-from agent.claude.messages import Messages
 from agent.claude.settings import ClaudeSettings
-from agent.planner import BudgetLeft, ToolDescription, Transcript
+from agent.planner import BudgetLeft, ToolDescription
 
 PROMPTS = Path(__file__).with_name("prompts")
 PARTS = ("system", "tools", "conclusion")
@@ -30,18 +27,14 @@ def system_text() -> str:
 
 
 def request_body(
-    transcript: Transcript,
+    messages: list[dict[str, Any]],
     tools: Sequence[ToolDescription],
     budget: BudgetLeft,
     settings: ClaudeSettings,
     model: str,
-    digests: DigestMemory,
 ) -> dict[str, Any]:
     """What one call sends. Breakpoints: the system text, the end of the last call's prompt, the end of this one's."""
-    fence = Fence(settings.fence_secret, transcript)
-    messages = Messages(transcript, fence, model, digests).build()
-    for message in [message for message in messages if message["role"] == "user"][-2:]:
-        message["content"][-1] = message["content"][-1] | {"cache_control": CACHED}
+    messages = _with_breakpoints(messages)
     if budget.model_calls <= 2 or budget.steps <= 6:
         say(messages, LITTLE_LEFT)  # behind the last breakpoint: it is no part of the prefix
     body: dict[str, Any] = {
@@ -56,6 +49,14 @@ def request_body(
     if settings.effort:
         body["output_config"] = {"effort": settings.effort}
     return body
+
+
+def _with_breakpoints(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    marked = list(messages)
+    for place in [place for place, message in enumerate(messages) if message["role"] == "user"][-2:]:
+        *before, last = messages[place]["content"]
+        marked[place] = messages[place] | {"content": [*before, last | {"cache_control": CACHED}]}
+    return marked
 
 
 def say(messages: list[dict[str, Any]], text: str) -> None:

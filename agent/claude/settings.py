@@ -26,4 +26,5 @@ class ClaudeSettings:
     stream: bool = True
     strict_tools: bool = True  # off for a gateway that does not know `strict`
     digest_chars: int = 2_400  # of one tool result in the prompt, about 600 tokens
+    context_tokens: int = 60_000  # of one prompt; above it the oldest turns are folded into a record
     proxy: str = ""

@@ -89,12 +89,20 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a model call cost; `micro_usd` None where the price is not known."""
+    """What a model call cost; `micro_usd` None where the price is not known, `is_exact` False for an estimate."""
 
     tokens_in: int = 0
     tokens_out: int = 0
     tokens_cached: int = 0
     micro_usd: int | None = 0
+    is_exact: bool = True
+
+    @property
+    def is_known(self) -> bool:
+        return self.micro_usd is not None and self.is_exact
+
+
+NOTHING, UNKNOWN = Spent(), Spent(micro_usd=None)
 
 
 @faults.point("run.begin")
@@ -149,15 +157,33 @@ def record_model_call(run: Run, lease: Lease, payload: Mapping[str, Any], spent:
 
     A person's hold that came while the model thought stays.
     """
-    if run.reserved_micro_usd:
-        _settle(run, lease, run.reserved_micro_usd if spent.micro_usd is None else spent.micro_usd)
+    _pay(run, lease, spent)
     return append(
         run, StepKind.MODEL_CALL, run.planner, actor="driver", payload=redact_json(dict(payload)), epoch=lease.epoch,
-        n_model_calls=run.n_model_calls + 1, tokens_in=run.tokens_in + spent.tokens_in,
-        tokens_out=run.tokens_out + spent.tokens_out, tokens_cached=run.tokens_cached + spent.tokens_cached,
-        cost_known=run.cost_known and spent.micro_usd is not None, driven_ms=run.driven_ms + lease.lap_ms(),
-        attempt=0, **({} if run.held_by else {"hold_reason": "", "hold_until": None}),
+        n_model_calls=run.n_model_calls + 1, driven_ms=run.driven_ms + lease.lap_ms(), attempt=0, **_tokens(run, spent),
+        **({} if run.held_by else {"hold_reason": "", "hold_until": None}),
     )  # fmt: skip
+
+
+def _pay(run: Run, lease: Lease, spent: Spent) -> None:
+    """Settle what was set aside; a call whose price is not known costs all of it."""
+    micro_usd = run.reserved_micro_usd if spent.micro_usd is None else spent.micro_usd
+    if run.reserved_micro_usd or micro_usd:
+        _settle(run, lease, micro_usd)
+
+
+def _tokens(run: Run, spent: Spent) -> dict[str, Any]:
+    return {
+        "tokens_in": run.tokens_in + spent.tokens_in, "tokens_out": run.tokens_out + spent.tokens_out,
+        "tokens_cached": run.tokens_cached + spent.tokens_cached, "cost_known": run.cost_known and spent.is_known,
+    }  # fmt: skip
+
+
+def _paid(spent: Spent) -> dict[str, Any]:
+    """What a call that gave no answer cost all the same, for its Step."""
+    if spent == NOTHING:
+        return {}
+    return {"tokens_in": spent.tokens_in, "tokens_out": spent.tokens_out, "cost_micro_usd": spent.micro_usd}
 
 
 @faults.point("plan.accept")
@@ -183,7 +209,7 @@ def choose_tools(
 
 
 def _new_call(run: Run, plan_seq: int, index: int, call: PlannedCall) -> ToolCall:
-    args = dict(call.args)
+    args, tool = dict(call.args), call.tool[:80]
     text = canonical(args)
     status, summary = CallStatus.PROPOSED, ""
     if call.problem:
@@ -191,10 +217,10 @@ def _new_call(run: Run, plan_seq: int, index: int, call: PlannedCall) -> ToolCal
     elif call.ruling.effect == Effect.REFUSE:
         status, summary = CallStatus.REFUSED, f"Refused by policy: {call.ruling.name}."
     return ToolCall(
-        run=run, plan_seq=plan_seq, index=index, request_id=call.request_id[:120], tool=call.tool[:80], args=args,
+        run=run, plan_seq=plan_seq, index=index, request_id=call.request_id[:120], tool=tool, args=args,
         args_sha256=digest(text), risk=call.risk, effect=call.ruling.effect, rule=call.ruling.name,
         ruling=call.ruling.as_json(), taint=redact_json(list(call.taint)), status=status, summary=summary[:1_000],
-        key=digest(f"{run.pk}\n{plan_seq}\n{index}\n{call.tool}\n{text}"),
+        key=digest(f"{run.pk}\n{plan_seq}\n{index}\n{tool}\n{text}"),
     )  # fmt: skip
 
 
@@ -389,13 +415,17 @@ def finish(run: Run, lease: Lease, report: Mapping[str, Any]) -> Step:
 
 @faults.point("run.fail")
 @transaction.atomic
-def fail(run: Run, lease: Lease, code: str, message: str) -> Step:
-    """Any active state → FAILED: our fault, configuration, poison, or unusable model output."""
-    if run.reserved_micro_usd:
-        _settle(run, lease, spent=run.reserved_micro_usd)
+def fail(run: Run, lease: Lease, code: str, message: str, spent: Spent = UNKNOWN) -> Step:
+    """Any active state → FAILED: our fault, configuration, poison, or unusable model output, paid for all the same.
+
+    Where nobody knows what a call had spent, all that was set aside is.
+    """
+    known = NOTHING if spent == UNKNOWN else spent
+    _pay(run, lease, spent)
     step = _advance(
-        run, lease, "fail", {"code": code, "message": redact(message)[:500]}, failure_code=code,
+        run, lease, "fail", {"code": code, "message": redact(message)[:500], **_paid(known)}, failure_code=code,
         failure=redact(message)[:500], finished_at=timezone.now(), lease_until=None, lease_owner="",
+        **_tokens(run, known),
     )  # fmt: skip
     void_open_requests(run)
     return step
@@ -403,15 +433,16 @@ def fail(run: Run, lease: Lease, code: str, message: str) -> Step:
 
 @faults.point("run.hold")
 @transaction.atomic
-def hold_for_retry(run: Run, lease: Lease, until: datetime, reason: str, attempt: int | None = None) -> Step:
+def hold_for_retry(
+    run: Run, lease: Lease, until: datetime, reason: str, attempt: int | None = None, spent: Spent = NOTHING
+) -> Step:
     """The model's API had a fault, or is being left alone: the run waits until then, no worker does."""
-    if run.reserved_micro_usd:
-        _settle(run, lease, spent=0)
+    _pay(run, lease, spent)
     reason, attempt = redact(reason)[:200], run.attempt if attempt is None else attempt
     return append(
         run, StepKind.HOLD, "retry", actor="driver", epoch=lease.epoch,
-        payload={"reason": reason, "until": until.isoformat(), "attempt": attempt},
-        hold_reason=reason, hold_until=until, attempt=attempt, lease_until=None, lease_owner="",
+        payload={"reason": reason, "until": until.isoformat(), "attempt": attempt, **_paid(spent)},
+        hold_reason=reason, hold_until=until, attempt=attempt, lease_until=None, lease_owner="", **_tokens(run, spent),
     )  # fmt: skip
 
 

@@ -8,6 +8,9 @@ A script is {"turns": [turn, …]}. A turn is an answer, {"content": [block, …
   stall          "seconds" of silence in the middle        drip        "seconds" of pings
   html           200 with a web page                       truncated   200 with half of the JSON
   other_shape    200 with JSON that is no message          redirect    302 to "location"
+  gzip           200 with "megabytes" that were packed into next to nothing
+Where the middle of a stream is: "after", a number of events or the type of the first block that has begun; and with
+"bytes", so many bytes of the event that would have come next.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import threading
@@ -103,6 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._bytes(200, b"<html><body>Please log in to the network</body></html>", "text/html")
             case "other_shape":
                 self._json(200, {"object": "chat.completion", "choices": []})
+            case "gzip":
+                packed = gzip.compress(bytes(turn["megabytes"] * 1_000_000))
+                self._bytes(200, packed, "text/event-stream", {"content-encoding": "gzip"})
             case "redirect":
                 self._bytes(302, b"", "text/plain", {"location": turn["location"]})
             case _:
@@ -124,12 +128,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self._bytes(200, body, "application/json", {"request-id": _request_id(message)})
 
     def _stream(self, turn: Turn, message: dict[str, Any]) -> None:
-        """Faults strike after half of the events."""
+        """Faults strike after half of the events, or where the turn says."""
         self._head(200, "text/event-stream", {"transfer-encoding": "chunked", "request-id": _request_id(message)})
         events = list(sse_events(message))
-        middle = len(events) // 2
+        middle = _middle(events, turn)
         for event in events[:middle]:
             self._event(event)
+        self._piece(_sse(events[middle])[: turn.get("bytes", 0)])
         match turn.get("fault"):
             case "cut":
                 self._hang_up()
@@ -151,9 +156,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def _event(self, event: Event) -> None:
-        text = f"event: {event[0]}\ndata: {json.dumps(event[1])}\n\n".encode()
-        self.wfile.write(f"{len(text):x}\r\n".encode() + text + b"\r\n")
-        self.wfile.flush()
+        self._piece(_sse(event))
+
+    def _piece(self, text: bytes) -> None:
+        if text:  # an empty chunk would end the answer
+            self.wfile.write(f"{len(text):x}\r\n".encode() + text + b"\r\n")
+            self.wfile.flush()
 
     def _hang_up(self) -> None:
         self.wfile.flush()
@@ -188,6 +196,20 @@ def _message(turn: Turn, model: str, usage: dict[str, int], number: str) -> dict
         "stop_details": turn.get("stop_details"),
         "usage": usage | {"output_tokens": tokens_of(json.dumps(content))},
     }
+
+
+def _middle(events: list[Event], turn: Turn) -> int:
+    after = turn.get("after", len(events) // 2)
+    if isinstance(after, int):
+        return min(after, len(events) - 1)
+    return 1 + next(
+        place for place, (name, event) in enumerate(events)
+        if name == "content_block_start" and event["content_block"]["type"] == after
+    )  # fmt: skip
+
+
+def _sse(event: Event) -> bytes:
+    return f"event: {event[0]}\ndata: {json.dumps(event[1])}\n\n".encode()
 
 
 def _request_id(message: dict[str, Any]) -> str:
