@@ -49,13 +49,16 @@ def can_be_asked(tool: str) -> bool:
 
 
 def execute_move(run: Run, lease: Lease, host: ToolHost, watch: Watch) -> list[ToolCall]:
-    """Run what may run of the current move. Answers the calls that people must be asked about; none: all have ended.
+    """Run what may run of the current move. Answers the calls that people must be asked about; none: all have ended,
+    and a move of nothing but reads has gone on to EVALUATE with their results.
 
     Reads go first, side by side, recorded in the order they were asked for; then requests to people, all at once; then
     what may change something, one at a time. Repeating it after a crash goes on where the ledger stands.
     """
     calls = list(ToolCall.objects.filter(run=run, plan_seq=run.plan_seq))
-    _run_side_by_side(run, lease, host, watch, [call for call in calls if _is_read(call) and _may_start(call)])
+    reads = [call for call in calls if _is_read(call) and _may_start(call)]
+    of_move = len(calls) if all(call in reads or call.status in RETURNED for call in calls) else None
+    _run_side_by_side(run, lease, host, watch, reads, of_move)
     for call in calls:
         if call.status == CallStatus.APPROVED and (lapse := _lapse(call)) and lapse.ask_again:
             drive.withdraw_call(run, lease, call, lapse)
@@ -80,16 +83,17 @@ def _needs_people(call: ToolCall) -> bool:
     return call.effect in (Effect.CONFIRM, Effect.APPROVE)
 
 
-def _run_side_by_side(run: Run, lease: Lease, host: ToolHost, watch: Watch, calls: Sequence[ToolCall]) -> None:
+def _run_side_by_side(
+    run: Run, lease: Lease, host: ToolHost, watch: Watch, calls: Sequence[ToolCall], of_move: int | None
+) -> None:
     if not calls:
         return
-    for call in calls:
-        drive.start_call(run, lease, call)
+    drive.start_call(run, lease, *calls)
     watch(_deadline(calls))
     with faults.at("tool.call"):
         ends = host.call_many([_hosted(run, call.tool, call.args, call.key) for call in calls])
-    for call, end in zip(calls, ends, strict=True):
-        drive.record_result(run, lease, call, _result(end))
+    results = [(call, _result(end)) for call, end in zip(calls, ends, strict=True)]
+    drive.record_results(run, lease, results, of_move=of_move)
 
 
 def _deadline(calls: Sequence[ToolCall]) -> float:
@@ -116,7 +120,7 @@ def _run_alone(run: Run, lease: Lease, host: ToolHost, watch: Watch, call: ToolC
         drive.end_call(run, lease, call, CallStatus.OUTCOME_UNKNOWN, end.result.summary)
         return
     try:
-        drive.record_result(run, lease, call, _result(end))
+        drive.record_results(run, lease, [(call, _result(end))])
     except Overtaken:
         drive.record_late(call, _result(end))
         raise

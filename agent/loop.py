@@ -126,7 +126,7 @@ def _execute(run: Run, lease: Lease, outfit: Outfit) -> None:
     if asking := execute_move(run, lease, outfit.host, outfit.watch):
         why = Step.objects.get(run=run, seq=run.plan_seq).payload["rationale"]
         record.ask_approval(run, lease, asking, why, _so_far(run))
-    else:
+    elif run.state == RunState.EXECUTE_TOOL:
         record.tools_returned(run, lease, ToolCall.objects.filter(run=run, plan_seq=run.plan_seq).count())
 
 

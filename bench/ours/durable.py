@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from bench.answering import serve
 from bench.payloads import ANSWER, ARGS, HYPOTHESES, MODEL_REPLY, RATIONALE, ROWS
@@ -86,14 +86,14 @@ def _begun() -> tuple[Run, Lease]:
 
 
 def _through_services(run: Run, lease: Lease) -> None:
-    drive.record_model_call(run, lease, MODEL_REPLY, drive.Spent(1_200, 300, 900, 4_000))
     planned = drive.PlannedCall("r1", "search_logs", ARGS, "read", ALLOWED)
-    drive.choose_tools(run, lease, [planned], rationale=RATIONALE, answer=ANSWER, hypotheses=HYPOTHESES)
+    with transaction.atomic():
+        drive.record_model_call(run, lease, MODEL_REPLY, drive.Spent(1_200, 300, 900, 4_000))
+        drive.choose_tools(run, lease, [planned], rationale=RATIONALE, answer=ANSWER, hypotheses=HYPOTHESES)
     call = ToolCall.objects.get(run=run, plan_seq=run.plan_seq)
     drive.start_call(run, lease, call)
     result = drive.CallResult(CallStatus.SUCCESS, "37 lines of 5,120 match", ROWS, {"lines": 37.0}, ARGS, "logs")
-    drive.record_result(run, lease, call, result)
-    drive.tools_returned(run, lease, 1)
+    drive.record_results(run, lease, [(call, result)], of_move=1)
     drive.replan(run, lease, words="Go on with what was found.", partial=PARTIAL)
 
 

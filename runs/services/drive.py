@@ -238,11 +238,17 @@ def conclude(
 
 @faults.point("tool.intent")
 @transaction.atomic
-def start_call(run: Run, lease: Lease, call: ToolCall) -> Step:
-    """The intent: committed before the call leaves. A call that needed people consumes its approval here.
+def start_call(run: Run, lease: Lease, *calls: ToolCall) -> None:
+    """The intents of calls that start together: committed before any of them leaves.
 
-    Conditional on state and epoch. Raises Overtaken when the approval is gone (expired, void, used, other arguments).
+    A call that needed people consumes its approval here. Conditional on state and epoch. Raises Overtaken when the
+    approval is gone (expired, void, used, other arguments).
     """
+    for call in calls:
+        _write_intent(run, lease, call)
+
+
+def _write_intent(run: Run, lease: Lease, call: ToolCall) -> None:
     step = append(
         run, StepKind.TOOL_INTENT, call.tool, actor="driver", epoch=lease.epoch,
         payload={"call": call.pk, "tool": call.tool, "args": call.args, "key": call.key},
@@ -252,7 +258,6 @@ def start_call(run: Run, lease: Lease, call: ToolCall) -> Step:
         _consume(call, step.at)
     call.status, call.started_at = CallStatus.STARTED, step.at
     call.save(update_fields=["status", "started_at"])
-    return step
 
 
 def _consume(call: ToolCall, at: datetime) -> None:
@@ -280,9 +285,17 @@ def withdraw_call(run: Run, lease: Lease, call: ToolCall, lapse: Lapse) -> Step:
 
 @faults.point("tool.result")
 @_insisting
-def record_result(run: Run, lease: Lease, call: ToolCall, result: CallResult) -> Step:
-    """The result with its Evidence and, for a ticket, its Ticket: all or nothing."""
-    return _write_result(run, lease, call, result)
+def record_results(
+    run: Run, lease: Lease, ended: Sequence[tuple[ToolCall, CallResult]], *, of_move: int | None = None
+) -> None:
+    """Results with their Evidence and, for a ticket, its Ticket: all or nothing.
+
+    `of_move` is how many calls the move has, where these are the last of them: it then goes on to EVALUATE with them.
+    """
+    for call, result in ended:
+        _write_result(run, lease, call, result)
+    if of_move is not None:
+        _advance(run, lease, "tools_returned", {"calls": of_move})
 
 
 def _write_result(run: Run, lease: Lease | None, call: ToolCall, result: CallResult) -> Step:

@@ -60,7 +60,7 @@ def searched(run: Run, lease: Lease) -> None:
     result = drive.CallResult(
         CallStatus.SUCCESS, "3 lines", {"lines": ["a timeout"]}, {"total": 3.0}, source="shop:logs"
     )
-    drive.record_result(run, lease, call, result)
+    drive.record_results(run, lease, [(call, result)])
     drive.tools_returned(run, lease, 1)
     drive.replan(run, lease, words="go on", problems=[], partial=REPORT)
 
@@ -91,7 +91,9 @@ def finished(approval: Approval) -> Run:
     call = ToolCall.objects.get(pk=approval.call_id)
     drive.start_call(run, lease, call)
     data = {**call.args, "tracker": "local"}
-    drive.record_result(run, lease, call, drive.CallResult(CallStatus.SUCCESS, "ticket made", data, source="tickets"))
+    drive.record_results(
+        run, lease, [(call, drive.CallResult(CallStatus.SUCCESS, "ticket made", data, source="tickets"))]
+    )
     drive.tools_returned(run, lease, 1)
     drive.finish(run, lease, REPORT | {"partial": False})
     return Run.objects.get(pk=run.pk)

@@ -27,20 +27,23 @@ def enqueue_after_commit() -> None:
 def two_tx() -> None:
     """A result's rows are committed before its Step."""
 
-    def record_result(run: Run, lease: Any, call: Any, result: Any) -> None:
-        evidence = drive._store_evidence(run, call, result) if result.status != CallStatus.ERROR else None
-        call.status, call.summary = result.status, result.summary
-        call.save(update_fields=["status", "summary"])
-        append.append(
-            run, StepKind.TOOL_RESULT, call.tool, actor="driver", epoch=lease.epoch,
-            payload={
-                "call": call.pk, "tool": call.tool, "status": result.status, "summary": result.summary,
-                "evidence": evidence.name if evidence else "", "sha256": evidence.sha256 if evidence else "",
-                "duration_ms": result.duration_ms, "skipped": result.skipped,
-            },
-        )  # fmt: skip
+    def record_results(run: Run, lease: Any, ended: Any, *, of_move: int | None = None) -> None:
+        for call, result in ended:
+            evidence = drive._store_evidence(run, call, result) if result.status != CallStatus.ERROR else None
+            call.status, call.summary = result.status, result.summary
+            call.save(update_fields=["status", "summary"])
+            append.append(
+                run, StepKind.TOOL_RESULT, call.tool, actor="driver", epoch=lease.epoch,
+                payload={
+                    "call": call.pk, "tool": call.tool, "status": result.status, "summary": result.summary,
+                    "evidence": evidence.name if evidence else "", "sha256": evidence.sha256 if evidence else "",
+                    "duration_ms": result.duration_ms, "skipped": result.skipped,
+                },
+            )  # fmt: skip
+        if of_move is not None:
+            drive.tools_returned(run, lease, of_move)
 
-    drive.record_result = record_result
+    drive.record_results = record_results
 
 
 def no_fence() -> None:

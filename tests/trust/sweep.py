@@ -50,7 +50,7 @@ SCENARIOS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8")
 # Stopped there, a process would keep everybody else out by its lock.
 INSIDE_A_TRANSACTION = {"append.write", "model.record", "plan.accept", "plan.conclude"}
 MOST_SHOWN = 20
-MIDDLE = "tools.returned"  # where the one that took over stands in Z: it has written, and holds no lock
+MIDDLE = "run.replan"  # where the one that took over stands in Z: it has written, and holds no lock
 
 
 class Stopped(Fault):

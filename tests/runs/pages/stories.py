@@ -83,7 +83,7 @@ def gather(story: Story) -> None:
     )
     for call, result in zip(calls, (_logs(story), _metrics(story), _changes(story), _no_traces(story)), strict=True):
         drive.start_call(story.run, story.lease, call)
-        drive.record_result(story.run, story.lease, call, result)
+        drive.record_results(story.run, story.lease, [(call, result)])
     drive.tools_returned(story.run, story.lease, len(calls))
     drive.replan(story.run, story.lease, words="4 results kept", problems=[], partial=None)
 
