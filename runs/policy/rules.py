@@ -21,6 +21,7 @@ SHORTEST_S, LONGEST_S = 300, 30 * 86_400
 UNITS = {"m": 60, "h": 3_600, "d": 86_400}
 _GLOB = re2.compile(r"[A-Za-z0-9_.*?-]{1,120}")
 _DURATION = re2.compile(r"(\d{1,6})\s*([mhd])")
+RANKS = [Role.VIEWER, Role.OPERATOR, Role.APPROVER, Role.ADMINISTRATOR]
 VOTERS = {Role.VIEWER: "a viewer", Role.OPERATOR: "an operator", Role.APPROVER: "an approver",
           Role.ADMINISTRATOR: "an administrator"}  # fmt: skip
 
@@ -140,12 +141,9 @@ class Rule(BaseModel):
             case Effect.REFUSE:
                 return "is refused"
             case Effect.CONFIRM:
-                return f"waits for the owner of the run, or {self._votes()}{self._open_for()}"
+                return f"waits for the owner of the run, or {votes_in_words(self.votes, self.role)}{self._open_for()}"
             case _:
-                return f"waits for {self._votes()}{self._open_for()}"
-
-    def _votes(self) -> str:
-        return f"{self.votes} vote{'s' if self.votes > 1 else ''} of {VOTERS[self.role]}"
+                return f"waits for {votes_in_words(self.votes, self.role)}{self._open_for()}"
 
     def _open_for(self) -> str:
         return f", open for {duration(self.expires)}" if self.expires else ""
@@ -153,6 +151,11 @@ class Rule(BaseModel):
     def __str__(self) -> str:
         where = f", where {words}" if (words := self.conditions_in_words()) else ""
         return f"{self.subject_in_words()}{where}: {self.effect_in_words()}"
+
+
+def votes_in_words(votes: int, role: str) -> str:
+    """`1 vote of an approver`, `2 votes of an administrator`."""
+    return f"{votes} vote{'s' * (votes > 1)} of {VOTERS[Role(role)]}"
 
 
 def _taint_words(tainted: bool | Sequence[str]) -> str:
@@ -217,15 +220,3 @@ def first_match(rules: Iterable[Rule], subject: Subject, version: str = "") -> R
 def version_of(rules: Sequence[Rule]) -> str:
     """16 hex digits that change whenever any rule, or the order of the rules, does."""
     return digest(canonical([rule.as_json() for rule in rules]))[:16]
-
-
-LEVELS = [Effect.RUN, Effect.CONFIRM, Effect.APPROVE, Effect.REFUSE]
-RANKS = [Role.VIEWER, Role.OPERATOR, Role.APPROVER, Role.ADMINISTRATOR]
-
-
-def is_tighter(now: Ruling, then: Ruling) -> bool:
-    """Whether what was allowed under `then` is not enough under `now`: more is asked, or it is refused."""
-    levels = LEVELS.index(Effect(now.effect)) - LEVELS.index(Effect(then.effect))
-    if levels > 0 or not now.asks_people:
-        return levels > 0
-    return now.votes > then.votes or RANKS.index(Role(now.role)) > RANKS.index(Role(then.role))

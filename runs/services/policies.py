@@ -21,14 +21,13 @@ from runs.policy.rules import (
     Ruling,
     Subject,
     first_match,
-    is_tighter,
     version_of,
 )
 from runs.services.taint import Marks, taint_of
 from runs.states import Role
 
 __all__ = [
-    "REFUSED", "Judged", "Policy", "Ruling", "Subject", "Wanted", "first_match", "is_tighter", "judge", "policy_of",
+    "REFUSED", "Judged", "Policy", "Ruling", "Subject", "Wanted", "first_match", "judge", "policy_of",
     "rule_on", "rule_on_call", "rules_of", "ruling_version", "subject_of",
 ]  # fmt: skip
 

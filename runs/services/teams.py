@@ -5,19 +5,13 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from runs.models import Installation, Membership, PolicyRule, Team
+from runs.models import Installation, Membership, Team
+from runs.policy.document import preset
 from runs.services.actors import Actor
 from runs.services.errors import forbidden
 from runs.services.events import record_event
-from runs.states import Effect, Role
-
-DEFAULT_RULES = [
-    # (order, name, tool, risk, effect, votes)
-    (10, "reading is free", "*", "read", Effect.RUN, 1),
-    (20, "reading that leaves our boundary needs a vote", "*", "read_egress", Effect.APPROVE, 1),
-    (30, "writes need one vote", "*", "write", Effect.APPROVE, 1),
-    (40, "destructive calls need two votes", "*", "destructive", Effect.APPROVE, 2),
-]
+from runs.services.rules import replace_rules, seed_rules
+from runs.states import Role
 
 
 def default_team() -> Team:
@@ -48,22 +42,13 @@ def seed_defaults(demo: bool = False) -> Team:
     """The installation's row, the default team and, where there are none, the default rules. Safe to repeat."""
     Installation.objects.get_or_create(pk=1, defaults={"demo": demo})
     team = default_team()
-    if not PolicyRule.objects.exists():
-        PolicyRule.objects.bulk_create(
-            PolicyRule(order=order, name=name, tool=tool, risk=risk, effect=effect, votes=votes)
-            for order, name, tool, risk, effect, votes in DEFAULT_RULES
-        )
+    seed_rules()
     return team
 
 
-@transaction.atomic
 def use_solo_preset() -> None:
     """One-person installation: the owner confirms writes. Safe to repeat."""
-    changed = PolicyRule.objects.filter(team=None, risk="write", effect=Effect.APPROVE).update(
-        effect=Effect.CONFIRM, name="the owner confirms writes"
-    )
-    if changed:
-        record_event("rule_change", actor=Actor.system(), object="rules", after={"preset": "solo"})
+    replace_rules(None, preset("solo"), Actor.system(), "preset solo")
 
 
 @transaction.atomic

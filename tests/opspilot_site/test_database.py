@@ -13,6 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from opspilot_site.cast import seed_cast
 from opspilot_site.database import WrongDatabase, copy_database, prepare_database
 from runs.models import Installation, PolicyRule
+from runs.policy.document import preset
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +22,7 @@ def test_a_prepared_database_is_left_as_it_is() -> None:
     assert prepare_database(demo=False) is None
     assert prepare_database(demo=False) is None
     assert Installation.objects.get().demo is False
-    assert PolicyRule.objects.count() == 4
+    assert PolicyRule.objects.count() == len(preset("team"))
 
 
 def test_a_database_of_a_newer_version_is_refused_by_name() -> None:

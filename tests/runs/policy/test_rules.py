@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from runs.policy.rules import Rule, Ruling, Subject, duration, first_match, is_tighter, version_of
+from runs.policy.rules import Rule, Ruling, Subject, duration, first_match, version_of
 
 
 def a_rule(**parts: Any) -> Rule:
@@ -96,26 +96,6 @@ def test_the_version_changes_with_any_rule_and_with_their_order() -> None:
 
     assert len(versions) == 7
     assert version_of([one, two]) == version_of([a_rule(name="one", votes=1), a_rule(name="two", then="refuse")])
-
-
-def _ruling(effect: str, votes: int = 1, role: str = "approver") -> Ruling:
-    return Ruling(effect, votes, role, "")
-
-
-@pytest.mark.parametrize(
-    ("then", "now"),
-    [
-        (_ruling("run"), _ruling("confirm")),
-        (_ruling("confirm"), _ruling("approve")),
-        (_ruling("approve"), _ruling("refuse")),
-        (_ruling("approve"), _ruling("approve", votes=2)),
-        (_ruling("approve"), _ruling("approve", role="administrator")),
-    ],
-)
-def test_tighter_one_way_and_not_the_other(then: Ruling, now: Ruling) -> None:
-    assert is_tighter(now, then)
-    assert not is_tighter(then, now)
-    assert not is_tighter(now, now)
 
 
 def test_a_time_is_said_in_its_largest_exact_unit() -> None:

@@ -89,7 +89,7 @@ def test_choosing_the_preset_is_on_record(team: Team) -> None:
     use_solo_preset()
     use_solo_preset()
 
-    assert _told() == [("rule_change", "system", "rules")]
+    assert _told() == [("rules_replace", "system", "installation's rules")]
 
 
 def test_a_change_whose_event_cannot_be_written_does_not_happen(
