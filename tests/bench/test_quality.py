@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from bench.quality import nezha, petshop, rootcausebench
+from bench.quality import loghub, nezha, petshop, rootcausebench
 from bench.quality.case import Answer, Result, Verdict, at_rank, share
 from bench.quality.spread import spread
 
@@ -196,3 +196,14 @@ def test_rootcausebench_scores_commit_decoy_none_and_parts(tmp_path: Path) -> No
     assert partly.answer == ("none",)
     assert partly.marks["graded"] == pytest.approx(0.5 * (0.5 + 0.3 * 0.5))
     assert case.judge(Answer({"verdict": "cannot_tell"}, ())).answer == ("",)
+
+
+def test_loghub_counts_lines_in_exact_groups_and_the_groups_themselves(tmp_path: Path) -> None:
+    assert loghub.grouping([1, 1, 2, 3], ["a", "a", "b", "b"]) == (0.5, pytest.approx(2 * 1 / 5))
+    (tmp_path / "Shop").mkdir()
+    rows = "".join(f'{n},"order {n} placed",E1\n' for n in range(5)) + '6,"card, refused",E2\n'
+    (tmp_path / "Shop" / "Shop_2k.log_structured.csv").write_text(f"LineId,Content,EventId\n{rows}")
+    (case,) = loghub.load(tmp_path, 0)
+
+    assert case.id == "Shop"
+    assert case.judge().marks == {"GA": 1.0, "FGA": 1.0}

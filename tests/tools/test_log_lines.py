@@ -147,7 +147,8 @@ def test_the_files_stem_is_the_service_of_lines_that_name_none(tmp_path: Path) -
         ("from 10.0.0.7:443 to 10.0.0.8", "from <ip> to <ip>"),
         ("user 123e4567-e89b-12d3-a456-426614174000 left", "user <uuid> left"),
         ("at 2026-03-01T09:00:00Z ptr 0x7ffe and 9f86d081884c7d65", "at <time> ptr <hex> and <hex>"),
-        ("retry -1 of s3 and http2", "retry <n> of s3 and http2"),
+        ("retry -1 of s3 and http2", "retry <n> of s<n> and http<n>"),
+        ("port FF:F2:9F:16:EB:27 up", "port <mac> up"),
         ("first line 1\nsecond line", "first line <n>"),
     ],
 )

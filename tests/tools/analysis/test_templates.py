@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tools.analysis.templates import join, mine
 
 
@@ -10,12 +12,60 @@ def test_messages_that_differ_in_numbers_are_one_template():
     assert [(one.text, one.count) for one in found] == [("request <n> took <n> ms", 2), ("cache flushed", 1)]
 
 
-def test_masked_keys_that_differ_in_one_word_are_joined():
-    found = join({"user alice logged in from <ip>": 5, "user bob logged in from <ip>": 3})
-    assert len(found) == 1
-    assert found[0].text == "user <*> logged in from <ip>"
-    assert found[0].count == 8
-    assert set(found[0].members) == {"user alice logged in from <ip>", "user bob logged in from <ip>"}
+def test_a_word_that_takes_many_values_is_a_variable():
+    people = ("alice", "bob", "carol", "dave", "erin", "frank")
+    found = join({f"user {name} logged in from <ip>": 5 for name in people})
+    assert [(one.text, one.count) for one in found] == [("user <*> logged in from <*>", 30)]
+    assert set(found[0].members) == {f"user {name} logged in from <ip>" for name in people}
+
+
+def test_a_word_that_takes_few_values_tells_statements_apart():
+    found = join({"circuit breaker opened for <n> s": 5, "circuit breaker closed for <n> s": 3})
+    assert len(found) == 2
+
+
+def test_of_names_fewer_are_enough():
+    found = join({f"consumer of topic shop.{name}.v1 caught up": 1 for name in ("orders", "carts", "users", "stock")})
+    assert [one.text for one in found] == ["consumer of topic <*> caught up"]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ["closed, 0 bytes sent", "closed, 1314 bytes (1.28 KB) sent"],
+        ["lifetime 03:09", "lifetime <1 sec"],
+        ["acquire name=android, ws=WorkSource{10111}", "acquire name=com.android.phone, ws=null"],
+        ["stored at /var/lib/a", "stored at /srv/b/part-7"],
+        ["peer example.org:443 gone", "peer 10.0.0.7:80 gone"],
+        ["chip FF:F2:9F:16:EB:27 up", "chip FA:D2:9F:AA:EB:BC up"],
+        ["block rdd_42_37 stored", "block broadcast_11_piece0 stored"],
+        ["nodes node-1 0x1f <ok> joined", "nodes node-1 0x1f <ok> node-2 0x2f <ok> node-3 0x1 <ok> joined"],
+        ["took 5 ms", "took 1.25s"],
+    ],
+)
+def test_how_values_are_written_does_not_part_them(messages: list[str]):
+    assert len(mine(messages)) == 1
+
+
+def test_messages_of_several_lines_speak_by_their_first_and_empty_ones_are_one_kind():
+    found = mine(["failed: 7\n  at a.b(C.java:12)", "failed: 8\n  at d.e(F.java:99)\n", "", ""])
+    assert [(one.text, one.count) for one in found] == [("", 2), ("failed: <n>", 2)]
+    assert mine([]) == []
+
+
+def test_no_text_breaks_it():
+    hostile = [
+        "\x01\x02",
+        "(" * 500,
+        "=" * 500,
+        "\ud800 lone",
+        "x" * 10_000,
+        "\x01\x01 \x01",
+        "a\x00b",
+        "<<<>>>",
+        "[{(",
+    ]
+    assert sum(one.count for one in mine(hostile * 3)) == 3 * len(hostile)
 
 
 def test_lines_of_other_statements_stay_apart():

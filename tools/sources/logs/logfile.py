@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tools.sources.logs import levels
 from tools.sources.logs.index import LogIndex
-from tools.sources.logs.masking import template_of
+from tools.sources.logs.masking import kinds_of, template_of
 from tools.sources.logs.matching import matching_rows
 from tools.sources.logs.search import LogHits, LogQuery, TemplateCount
 
@@ -66,8 +66,7 @@ class LogFile:
     def _count_templates(self, rows: NDArray[np.int64]) -> dict[tuple[str, str], TemplateCount]:
         """By service and template; of very many kinds only the most frequent."""
         index = self.index
-        for row in rows[self._codes[rows] == NOT_YET].tolist():
-            self._codes[row] = self._templates.setdefault(template_of(index.message(row)), len(self._templates))
+        self._mask(rows[self._codes[rows] == NOT_YET])
         templates = list(self._templates)
         keys = index.services[rows].astype(np.int64) * len(templates) + self._codes[rows]
         kinds, firsts, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
@@ -79,6 +78,14 @@ class LogFile:
             count = TemplateCount(int(counts[at]), int(earliest[at]), int(latest[at]), service, example)
             found[service, template] = count
         return found
+
+    def _mask(self, rows: NDArray[np.int64]) -> None:
+        """Messages of one kind are masked once."""
+        messages = [self.index.message(row) for row in rows.tolist()]
+        kinds = kinds_of(messages)
+        texts = [template_of(messages[first]) for first in kinds.firsts]
+        codes = [self._templates.setdefault(text, len(self._templates)) for text in texts]
+        self._codes[rows] = np.array(codes, np.int32)[kinds.of] if codes else NOT_YET
 
 
 def _counts(values: NDArray[Any]) -> list[tuple[int, int]]:
