@@ -12,7 +12,7 @@ from agent.toolhost import CallEnd, HostedCall, ToolHost
 from agent.toolwire import ContextSpec
 from runs import faults, toolbox
 from runs.models import Evidence, Run, ToolCall
-from runs.services import drive
+from runs.services import calls as ledger
 from runs.services.append import Overtaken
 from runs.services.binding import Lapse, lapse_at_start
 from runs.services.halt import is_halted
@@ -61,7 +61,7 @@ def execute_move(run: Run, lease: Lease, host: ToolHost, watch: Watch) -> list[T
     _run_side_by_side(run, lease, host, watch, reads, of_move)
     for call in calls:
         if call.status == CallStatus.APPROVED and (lapse := _lapse(call)) and lapse.ask_again:
-            drive.withdraw_call(run, lease, call, lapse)
+            ledger.withdraw_call(run, lease, call, lapse)
     if asking := [call for call in calls if call.status == CallStatus.PROPOSED and _needs_people(call)]:
         return asking
     for call in calls:
@@ -88,12 +88,12 @@ def _run_side_by_side(
 ) -> None:
     if not calls:
         return
-    drive.start_call(run, lease, *calls)
+    ledger.start_call(run, lease, *calls)
     watch(_deadline(calls))
     with faults.at("tool.call"):
         ends = host.call_many([_hosted(run, call.tool, call.args, call.key) for call in calls])
     results = [(call, _result(end)) for call, end in zip(calls, ends, strict=True)]
-    drive.record_results(run, lease, results, of_move=of_move)
+    ledger.record_results(run, lease, results, of_move=of_move)
 
 
 def _deadline(calls: Sequence[ToolCall]) -> float:
@@ -104,25 +104,25 @@ def _deadline(calls: Sequence[ToolCall]) -> float:
 def _run_alone(run: Run, lease: Lease, host: ToolHost, watch: Watch, call: ToolCall) -> None:
     """A call that may change something: its approval is consumed with the intent; void or expired ones end here."""
     if call.status == CallStatus.STARTED and not _settles(call):
-        drive.end_call(
+        ledger.end_call(
             run, lease, call, CallStatus.OUTCOME_UNKNOWN, "The process was lost while this call was under way."
         )
         return
     if _needs_people(call) and (problem := _unusable_approval(call)):
-        drive.end_call(run, lease, call, *problem)
+        ledger.end_call(run, lease, call, *problem)
         return
     if is_halted():
         raise Overtaken("everything is halted; no effect starts")
-    drive.start_call(run, lease, call)
+    ledger.start_call(run, lease, call)
     watch(registry.get(call.tool).timeout_s * TRIES)
     end = _called(run, lease, host, call)
     if not end.is_certain:
-        drive.end_call(run, lease, call, CallStatus.OUTCOME_UNKNOWN, end.result.summary)
+        ledger.end_call(run, lease, call, CallStatus.OUTCOME_UNKNOWN, end.result.summary)
         return
     try:
-        drive.record_results(run, lease, [(call, _result(end))])
+        ledger.record_results(run, lease, [(call, _result(end))])
     except Overtaken:
-        drive.record_late(call, _result(end))
+        ledger.record_late(call, _result(end))
         raise
 
 
@@ -172,9 +172,9 @@ def _evidence(run_id: int, name: str) -> dict[str, Any]:
     return row.data
 
 
-def _result(end: CallEnd) -> drive.CallResult:
+def _result(end: CallEnd) -> ledger.CallResult:
     result = end.result
-    return drive.CallResult(
+    return ledger.CallResult(
         status=result.status.value, summary=result.summary, data=result.data, figures=result.figures,
         query=result.query, source=result.source, freshness=result.freshness, skipped=result.skipped,
         duration_ms=end.duration_ms,

@@ -23,7 +23,9 @@ from agent.toolhost import ToolHost
 from agent.transcript import Story, hypothesis, returned
 from runs import breaker, faults
 from runs.models import Evidence, Run, Step, ToolCall
+from runs.services import calls as ledger
 from runs.services import drive as record
+from runs.services import model_calls
 from runs.services.append import Overtaken
 from runs.services.halt import is_halted
 from runs.services.leases import Lease
@@ -77,8 +79,8 @@ def _plan(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
     if limit := _limit(run):
         record.conclude(run, lease, rationale="", hypotheses=run.hypotheses, request={}, stopped_by=limit)
     elif away_s := breaker.wait_s(run.planner):
-        record.hold_for_retry(run, lease, _in(away_s), "The model's API is being left alone for a while.")
-    elif not record.reserve(run, lease, outfit.planner.ceiling_micro_usd):
+        model_calls.hold_for_retry(run, lease, _in(away_s), "The model's API is being left alone for a while.")
+    elif not model_calls.reserve(run, lease, outfit.planner.ceiling_micro_usd):
         limit = "the day's money is spent or set aside"
         record.conclude(run, lease, rationale="", hypotheses=run.hypotheses, request={}, stopped_by=limit)
     else:
@@ -101,9 +103,9 @@ def _ask_planner(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
 
 @faults.point("move.keep")
 @transaction.atomic
-def _accept(run: Run, lease: Lease, move: Move, calls: Sequence[record.PlannedCall]) -> None:
+def _accept(run: Run, lease: Lease, move: Move, calls: Sequence[ledger.PlannedCall]) -> None:
     """The answer and what it leads to, in one commit: nothing acts on an answer that was not kept."""
-    record.record_model_call(run, lease, _answer(move), _spent(move.usage))
+    model_calls.record_model_call(run, lease, _answer(move), _spent(move.usage))
     facts = checked_facts(move.hypotheses, _exhibits(run))
     if move.is_conclusion:
         record.conclude(run, lease, rationale=move.rationale, hypotheses=facts, request=asdict(move.requests[0]))
@@ -111,10 +113,10 @@ def _accept(run: Run, lease: Lease, move: Move, calls: Sequence[record.PlannedCa
     record.choose_tools(run, lease, calls, rationale=move.rationale, answer=move.answer, hypotheses=facts)
 
 
-def _ruled(run: Run, proposed: Sequence[Proposal]) -> list[record.PlannedCall]:
+def _ruled(run: Run, proposed: Sequence[Proposal]) -> list[ledger.PlannedCall]:
     judged = judge(run, [Wanted(proposal.request.tool, proposal.risk, proposal.args) for proposal in proposed])
     return [
-        record.PlannedCall(
+        ledger.PlannedCall(
             proposal.request.id, proposal.request.tool, proposal.args, proposal.risk, what.ruling, proposal.problem,
             what.taint,
         )
@@ -127,7 +129,7 @@ def _execute(run: Run, lease: Lease, outfit: Outfit) -> None:
         why = Step.objects.get(run=run, seq=run.plan_seq).payload["rationale"]
         record.ask_approval(run, lease, asking, why, _so_far(run))
     elif run.state == RunState.EXECUTE_TOOL:
-        record.tools_returned(run, lease, ToolCall.objects.filter(run=run, plan_seq=run.plan_seq).count())
+        ledger.tools_returned(run, lease, ToolCall.objects.filter(run=run, plan_seq=run.plan_seq).count())
 
 
 def _evaluate(run: Run, lease: Lease) -> None:
@@ -170,7 +172,7 @@ def _meet(run: Run, lease: Lease, fault: PlannerFault) -> None:
     if run.attempt >= MAX_ATTEMPTS:
         record.fail(run, lease, fault.code, f"{fault} Tried {run.attempt} times.", spent)
     else:
-        record.hold_for_retry(run, lease, _in(wait_s), str(fault), attempt=run.attempt + 1, spent=spent)
+        model_calls.hold_for_retry(run, lease, _in(wait_s), str(fault), attempt=run.attempt + 1, spent=spent)
 
 
 def _in(seconds: float) -> datetime:
@@ -236,9 +238,9 @@ def _plain(hypothesis: Hypothesis) -> dict[str, Any]:
     return {**asdict(hypothesis), "facts": [fact.model_dump(mode="json") for fact in hypothesis.facts]}
 
 
-def _spent(usage: Usage) -> record.Spent:
+def _spent(usage: Usage) -> model_calls.Spent:
     tokens_in = usage.input_tokens + usage.cache_write_tokens + usage.cache_read_tokens
-    return record.Spent(
+    return model_calls.Spent(
         tokens_in, usage.output_tokens, usage.cache_read_tokens, usage.cost_micro_usd, not usage.is_estimate
     )
 

@@ -15,7 +15,8 @@ from bench.answering import serve
 from bench.payloads import ANSWER, ARGS, HYPOTHESES, MODEL_REPLY, RATIONALE, ROWS
 from opspilot_site.database import prepare_database
 from runs.models import Run, ToolCall
-from runs.services import drive
+from runs.services import calls as ledger
+from runs.services import drive, model_calls
 from runs.services.actors import Actor
 from runs.services.append import advance
 from runs.services.leases import Lease, claim_run
@@ -86,14 +87,14 @@ def _begun() -> tuple[Run, Lease]:
 
 
 def _through_services(run: Run, lease: Lease) -> None:
-    planned = drive.PlannedCall("r1", "search_logs", ARGS, "read", ALLOWED)
+    planned = ledger.PlannedCall("r1", "search_logs", ARGS, "read", ALLOWED)
     with transaction.atomic():
-        drive.record_model_call(run, lease, MODEL_REPLY, drive.Spent(1_200, 300, 900, 4_000))
+        model_calls.record_model_call(run, lease, MODEL_REPLY, model_calls.Spent(1_200, 300, 900, 4_000))
         drive.choose_tools(run, lease, [planned], rationale=RATIONALE, answer=ANSWER, hypotheses=HYPOTHESES)
     call = ToolCall.objects.get(run=run, plan_seq=run.plan_seq)
-    drive.start_call(run, lease, call)
-    result = drive.CallResult(CallStatus.SUCCESS, "37 lines of 5,120 match", ROWS, {"lines": 37.0}, ARGS, "logs")
-    drive.record_results(run, lease, [(call, result)], of_move=1)
+    ledger.start_call(run, lease, call)
+    result = ledger.CallResult(CallStatus.SUCCESS, "37 lines of 5,120 match", ROWS, {"lines": 37.0}, ARGS, "logs")
+    ledger.record_results(run, lease, [(call, result)], of_move=1)
     drive.replan(run, lease, words="Go on with what was found.", partial=PARTIAL)
 
 

@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from runs.models import Approval, Run, Team, ToolCall
+from runs.services import calls as ledger
 from runs.services import drive
 from runs.services.actors import Actor
 from runs.services.approvals import decide_approval
@@ -48,7 +49,7 @@ def claimed(run: Run) -> Lease:
 
 def planned(run: Run, lease: Lease, tool: str, risk: str, args: dict[str, Any]) -> ToolCall:
     """PLAN → EXECUTE_TOOL with one call."""
-    call = drive.PlannedCall("r1", tool, args, risk, rule_on(run, tool, risk, args))
+    call = ledger.PlannedCall("r1", tool, args, risk, rule_on(run, tool, risk, args))
     drive.choose_tools(run, lease, [call], rationale="look", answer="", hypotheses=[])
     return run.calls.get(plan_seq=run.plan_seq)
 
@@ -56,12 +57,12 @@ def planned(run: Run, lease: Lease, tool: str, risk: str, args: dict[str, Any]) 
 def searched(run: Run, lease: Lease) -> None:
     """One read with evidence: EXECUTE_TOOL → EVALUATE → PLAN."""
     call = planned(run, lease, "search_logs", "read", {"pattern": "timeout"})
-    drive.start_call(run, lease, call)
-    result = drive.CallResult(
+    ledger.start_call(run, lease, call)
+    result = ledger.CallResult(
         CallStatus.SUCCESS, "3 lines", {"lines": ["a timeout"]}, {"total": 3.0}, source="shop:logs"
     )
-    drive.record_results(run, lease, [(call, result)])
-    drive.tools_returned(run, lease, 1)
+    ledger.record_results(run, lease, [(call, result)])
+    ledger.tools_returned(run, lease, 1)
     drive.replan(run, lease, words="go on", problems=[], partial=REPORT)
 
 
@@ -89,11 +90,11 @@ def finished(approval: Approval) -> Run:
     run = Run.objects.get(pk=approval.run_id)
     lease = claimed(run)
     call = ToolCall.objects.get(pk=approval.call_id)
-    drive.start_call(run, lease, call)
+    ledger.start_call(run, lease, call)
     data = {**call.args, "tracker": "local"}
-    drive.record_results(
-        run, lease, [(call, drive.CallResult(CallStatus.SUCCESS, "ticket made", data, source="tickets"))]
+    ledger.record_results(
+        run, lease, [(call, ledger.CallResult(CallStatus.SUCCESS, "ticket made", data, source="tickets"))]
     )
-    drive.tools_returned(run, lease, 1)
+    ledger.tools_returned(run, lease, 1)
     drive.finish(run, lease, REPORT | {"partial": False})
     return Run.objects.get(pk=run.pk)

@@ -9,7 +9,8 @@ from typing import Any
 from agent import execute
 from runs import reconcile
 from runs.models import Run, Step
-from runs.services import append, drive
+from runs.services import append
+from runs.services import calls as ledger
 from runs.states import CallStatus, StepKind
 
 
@@ -29,7 +30,7 @@ def two_tx() -> None:
 
     def record_results(run: Run, lease: Any, ended: Any, *, of_move: int | None = None) -> None:
         for call, result in ended:
-            evidence = drive._store_evidence(run, call, result) if result.status != CallStatus.ERROR else None
+            evidence = ledger._store_evidence(run, call, result) if result.status != CallStatus.ERROR else None
             call.status, call.summary = result.status, result.summary
             call.save(update_fields=["status", "summary"])
             append.append(
@@ -41,9 +42,9 @@ def two_tx() -> None:
                 },
             )  # fmt: skip
         if of_move is not None:
-            drive.tools_returned(run, lease, of_move)
+            ledger.tools_returned(run, lease, of_move)
 
-    drive.record_results = record_results
+    ledger.record_results = record_results
 
 
 def no_fence() -> None:

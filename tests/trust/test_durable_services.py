@@ -24,9 +24,9 @@ from agent.toolhost import CallEnd, HostedCall
 from runs import breaker
 from runs.invariants import check_run
 from runs.models import Approval, Run, Spending, Team, ToolCall
-from runs.services import drive as record
-from runs.services import spending
+from runs.services import model_calls, spending
 from runs.services.actors import Actor
+from runs.services.append import Overtaken
 from runs.services.approvals import decide_approval
 from runs.services.halt import go_on, halt_all
 from runs.services.leases import POISON, LeaseKeeper, claim_run, release_lease, still_holds
@@ -160,11 +160,11 @@ def test_the_days_money_is_never_passed_by_many_who_ask_at_once(db: None, settin
 def test_what_a_dead_driver_had_set_aside_counts_as_spent(run: Run) -> None:
     lease = claim_run(run.pk, "dead", alone=True)
     dead = Run.objects.get(pk=run.pk)
-    assert lease and record.reserve(dead, lease, 500)
+    assert lease and model_calls.reserve(dead, lease, 500)
     Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     lease = claim_run(run.pk, "next", alone=True)
     following = Run.objects.get(pk=run.pk)
-    assert lease and record.reserve(following, lease, 200)
+    assert lease and model_calls.reserve(following, lease, 200)
     row = Spending.objects.get()
     assert (row.spent_micro_usd, row.reserved_micro_usd, following.cost_micro_usd) == (500, 200, 500)
 
@@ -172,14 +172,14 @@ def test_what_a_dead_driver_had_set_aside_counts_as_spent(run: Run) -> None:
 def test_a_driver_that_lost_its_lease_sets_nothing_aside(run: Run) -> None:
     lease = claim_run(run.pk, "first")
     Run.objects.update(lease_epoch=7)
-    with pytest.raises(record.Overtaken):
-        record.reserve(Run.objects.get(pk=run.pk), lease, 500)
+    with pytest.raises(Overtaken):
+        model_calls.reserve(Run.objects.get(pk=run.pk), lease, 500)
     assert spending.spent_today() == 0
 
 
 def test_a_cancelled_run_leaves_nothing_set_aside(run: Run) -> None:
     lease = claim_run(run.pk, "first")
-    assert lease and record.reserve(Run.objects.get(pk=run.pk), lease, 500)
+    assert lease and model_calls.reserve(Run.objects.get(pk=run.pk), lease, 500)
     cancel_run(run.pk, Actor.system())
     row = Spending.objects.get()
     assert (row.spent_micro_usd, row.reserved_micro_usd) == (500, 0)

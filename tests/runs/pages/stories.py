@@ -9,7 +9,8 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from runs.models import Run, Team, ToolCall
-from runs.services import drive
+from runs.services import calls as ledger
+from runs.services import drive, model_calls
 from runs.services.actors import Actor
 from runs.services.leases import Lease
 from runs.services.policies import Ruling
@@ -63,7 +64,7 @@ def look(story: Story) -> None:
     _think(story, words)
     args = {"level": "ERROR", "service": "orders-api", "since": "last 5 hours"}
     [call] = _choose(story, words, [("search_logs", args, READS, "read")], answer="", hypotheses=[])
-    drive.start_call(story.run, story.lease, call)
+    ledger.start_call(story.run, story.lease, call)
 
 
 def gather(story: Story) -> None:
@@ -82,9 +83,9 @@ def gather(story: Story) -> None:
         hypotheses=hypotheses("open"),
     )
     for call, result in zip(calls, (_logs(story), _metrics(story), _changes(story), _no_traces(story)), strict=True):
-        drive.start_call(story.run, story.lease, call)
-        drive.record_results(story.run, story.lease, [(call, result)])
-    drive.tools_returned(story.run, story.lease, len(calls))
+        ledger.start_call(story.run, story.lease, call)
+        ledger.record_results(story.run, story.lease, [(call, result)])
+    ledger.tools_returned(story.run, story.lease, len(calls))
     drive.replan(story.run, story.lease, words="4 results kept", problems=[], partial=None)
 
 
@@ -120,7 +121,7 @@ def conclude(story: Story, outcome: str = "LIKELY", **changes: Any) -> None:
 
 def _think(story: Story, words: str) -> None:
     payload = {"model": "analyst", "usage": {}, "reply": [{"type": "text", "text": words}], "sent": {}}
-    drive.record_model_call(story.run, story.lease, payload, drive.Spent())
+    model_calls.record_model_call(story.run, story.lease, payload, model_calls.Spent())
 
 
 def _choose(
@@ -132,7 +133,7 @@ def _choose(
     hypotheses: list[dict[str, Any]],
 ) -> list[ToolCall]:
     calls = [
-        drive.PlannedCall(f"r{index}", tool, args, risk, ruling, taint=taint_of(story.run, [args])[0])
+        ledger.PlannedCall(f"r{index}", tool, args, risk, ruling, taint=taint_of(story.run, [args])[0])
         for index, (tool, args, ruling, risk) in enumerate(requests)
     ]
     drive.choose_tools(story.run, story.lease, calls, rationale=rationale, answer=answer, hypotheses=hypotheses)
@@ -144,7 +145,7 @@ def _query(story: Story, **asked: Any) -> dict[str, Any]:
     return {"source": "shop", "since": story.at(-242), "until": until} | asked
 
 
-def _logs(story: Story) -> drive.CallResult:
+def _logs(story: Story) -> ledger.CallResult:
     per_minute = [[story.at(minute), 30 + minute * 7 % 11] for minute in range(58)]
     matches = [
         {
@@ -166,7 +167,7 @@ def _logs(story: Story) -> drive.CallResult:
         "service": "orders-api",
         "example": f"pool-1 - {LINE}",
     }
-    return drive.CallResult(
+    return ledger.CallResult(
         status=CallStatus.SUCCESS,
         summary=f"{total:,} lines match since {story.at(0)[11:16]}; before: 0",
         data={
@@ -213,13 +214,13 @@ def _series(story: Story, name: str, unit: str, before: float, after: float) -> 
     }
 
 
-def _metrics(story: Story) -> drive.CallResult:
+def _metrics(story: Story) -> ledger.CallResult:
     series = [
         _series(story, "db_pool_active", "connections", 14, 10),
         _series(story, "db_pool_pending", "requests", 0, 87),
         _series(story, "p99", "s", 0.18, 5.02),
     ]
-    return drive.CallResult(
+    return ledger.CallResult(
         status=CallStatus.SUCCESS,
         summary="active 10 of 10; pending 0 → 87",
         data={"series": series, "step_s": 60},
@@ -231,7 +232,7 @@ def _metrics(story: Story) -> drive.CallResult:
     )
 
 
-def _changes(story: Story) -> drive.CallResult:
+def _changes(story: Story) -> ledger.CallResult:
     deploy = {
         "id": "deploy:orders-api:4.18.0",
         "kind": "deploy",
@@ -255,7 +256,7 @@ def _changes(story: Story) -> drive.CallResult:
         "files": [],
         "text": "search-api 2.9.1 released",
     }
-    return drive.CallResult(
+    return ledger.CallResult(
         status=CallStatus.SUCCESS,
         summary="2 changes: search-api 2.9.1, orders-api 4.18.0",
         data={"changes": [other, deploy]},
@@ -267,8 +268,8 @@ def _changes(story: Story) -> drive.CallResult:
     )
 
 
-def _no_traces(story: Story) -> drive.CallResult:
-    return drive.CallResult(
+def _no_traces(story: Story) -> ledger.CallResult:
+    return ledger.CallResult(
         status=CallStatus.NO_DATA,
         summary="0 of 2,140 traces hold a call from search-api to orders-api",
         data={"traces": 0, "spans": 0, "services": [], "edges": [], "errors": [], "slowest": [], "per_minute": []},

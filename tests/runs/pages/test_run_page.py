@@ -13,7 +13,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from runs.formats import clock
 from runs.models import Run, Step, Team
-from runs.services import drive
+from runs.services import calls as ledger
+from runs.services import drive, model_calls
 from runs.services.actors import Actor
 from runs.services.approvals import decide_approval
 from runs.services.runs import add_note, cancel_run, hold_run
@@ -256,7 +257,7 @@ def test_only_who_may_steer_a_run_starts_it(as_alice: Client, bob: User, team: T
 
 def test_a_retry_says_when_and_why_on_page_and_list(as_alice: Client, planning: Story) -> None:
     until = timezone.now() + timedelta(minutes=2)
-    drive.hold_for_retry(planning.run, planning.lease, until, "The model answered 529.", attempt=2)
+    model_calls.hold_for_retry(planning.run, planning.lease, until, "The model answered 529.", attempt=2)
     words = clock(until, seconds=True)
     page = page_of(as_alice, planning)
     assert f"Retrying {words} · attempt 3" in page
@@ -272,7 +273,7 @@ def test_a_failed_run_lists_what_was_sent_outside_and_what_to_do(as_alice: Clien
     decide_approval(approval.pk, user=bob, approve=True, args_sha256=approval.args_sha256)
     waiting.run.refresh_from_db()
     call.refresh_from_db()
-    drive.start_call(waiting.run, waiting.lease, call)
+    ledger.start_call(waiting.run, waiting.lease, call)
     drive.fail(waiting.run, waiting.lease, "poison", "3 processes died while they drove this run.")
     page = page_of(as_alice, waiting)
     assert "Something outside may have been changed." in page

@@ -12,6 +12,7 @@ from pydantic import Field
 from runs.invariants import check_all
 from runs.models import Approval, Membership, PolicyRule, Run, Step, Team, ToolCall
 from runs.services import binding, drive
+from runs.services import calls as ledger
 from runs.services.append import Overtaken
 from runs.services.approvals import decide_approval, renew_lapsed
 from runs.services.binding import lapse_at_start
@@ -168,14 +169,14 @@ def test_a_voter_who_may_no_longer_vote_stops_the_call_and_it_is_asked_about_aga
     lease = claimed(run)
 
     with pytest.raises(Overtaken, match="votes_lapsed"):
-        drive.start_call(run, lease, call)
+        ledger.start_call(run, lease, call)
     assert not Step.objects.filter(kind="tool_intent", name="create_ticket").exists()
 
     run.refresh_from_db()
     call.refresh_from_db()
     lapse = lapse_at_start(call, approval.asked_at)
     assert lapse is not None
-    drive.withdraw_call(run, lease, call, lapse)
+    ledger.withdraw_call(run, lease, call, lapse)
     drive.ask_approval(run, lease, [call], "on-call must know", REPORT)
     new = Approval.objects.pending().get()
     assert (new.replaces_id, new.call_id) == (approval.pk, approval.call_id)
@@ -209,7 +210,7 @@ def test_what_changed_after_the_decision_does_not_start(
     change()
     run, call = Run.objects.get(), ToolCall.objects.get(pk=approval.call_id)
     with pytest.raises(Overtaken, match=code):
-        drive.start_call(run, claimed(run), call)
+        ledger.start_call(run, claimed(run), call)
     assert Approval.objects.get().state == ApprovalState.APPROVED
 
 
