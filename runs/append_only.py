@@ -1,4 +1,4 @@
-"""Triggers that keep the record append-only and an approval from being granted without its votes, on both databases.
+"""Triggers that keep the record append-only, approvals from being granted without votes, and services from voting.
 
 `migrate` takes them away before it works and puts them back afterwards (runs/apps.py): SQLite changes a table by making
 it anew, which loses its triggers silently, and refuses to rename one that a trigger names. What they cannot stop, the
@@ -13,7 +13,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
-from runs.models import Approval, AuditEvent, Step, Vote
+from runs.models import Approval, AuditEvent, Membership, Run, Step, Vote
 
 EXPIRY = "payloads_expire"  # the event that covers payloads which are taken away: a tombstone
 LOG_TABLES: tuple[type[Model], ...] = (Step, AuditEvent)
@@ -60,7 +60,7 @@ def _existing(connection: BaseDatabaseWrapper) -> list[tuple[str, str]]:
 
 def _statements(connection: BaseDatabaseWrapper) -> Iterator[str]:
     there = _tables(connection)
-    needed: tuple[type[Model], ...] = (*LOG_TABLES, Approval, Vote)
+    needed: tuple[type[Model], ...] = (*LOG_TABLES, Approval, Vote, Membership, Run)
     if {model._meta.db_table for model in needed} <= there:  # a migration backwards has fewer
         yield from _sqlite().values() if connection.vendor == "sqlite" else _postgres()
 
@@ -69,8 +69,9 @@ def _expected(connection: BaseDatabaseWrapper) -> dict[str, str]:
     if connection.vendor == "sqlite":
         return {name: _plain(text) for name, text in _sqlite().items()}
     names = {f"opspilot_{model._meta.db_table}_{what}": "append_only" for model in LOG_TABLES for what in _VERBS}
-    bodies = {"append_only": _APPEND_ONLY, "votes": _VOTES}
-    return {name: _plain(bodies[kind]) for name, kind in {**names, "opspilot_votes": "votes"}.items()}
+    bodies = {"append_only": _APPEND_ONLY, "votes": _VOTES, "voters": _VOTERS}
+    ours = {**names, "opspilot_votes": "votes", "opspilot_voters": "voters"}
+    return {name: _plain(bodies[kind]) for name, kind in ours.items()}
 
 
 def _plain(text: str) -> str:
@@ -98,6 +99,10 @@ def _sqlite() -> dict[str, str]:
         "CREATE TRIGGER opspilot_votes BEFORE UPDATE ON runs_approval "
         f"WHEN {_UNVOTED} BEGIN SELECT RAISE(ABORT, 'an approval needs its votes'); END"
     )
+    triggers["opspilot_voters"] = (
+        "CREATE TRIGGER opspilot_voters BEFORE INSERT ON runs_vote "
+        f"WHEN {_BY_A_SERVICE} BEGIN SELECT RAISE(ABORT, 'a service account never votes'); END"
+    )
     return triggers
 
 
@@ -112,8 +117,15 @@ def _expires_in_sqlite() -> str:
 
 
 _UNVOTED = (
-    "OLD.state = 'PENDING' AND NEW.state = 'APPROVED' AND "
-    "(SELECT COUNT(*) FROM runs_vote WHERE approval_id = OLD.id AND approve) < NEW.required"
+    "(OLD.state <> 'APPROVED' AND NEW.state = 'APPROVED' AND "
+    "(OLD.state <> 'PENDING' OR OLD.required <> NEW.required OR "
+    "(SELECT COUNT(*) FROM runs_vote WHERE approval_id = OLD.id AND approve) < NEW.required)) "
+    "OR (OLD.state NOT IN ('APPROVED', 'CONSUMED') AND NEW.state = 'CONSUMED')"
+)
+_BY_A_SERVICE = (
+    "EXISTS (SELECT 1 FROM runs_approval JOIN runs_run ON runs_run.id = runs_approval.run_id "
+    "JOIN runs_membership ON runs_membership.team_id = runs_run.team_id "
+    "WHERE runs_approval.id = NEW.approval_id AND runs_membership.user_id = NEW.user_id AND runs_membership.is_service)"
 )
 _VERBS = ("update", "delete", "truncate")
 _APPEND_ONLY = """
@@ -137,16 +149,26 @@ BEGIN
   RETURN NEW;
 END
 """
+_VOTERS = f"""
+BEGIN
+  IF {_BY_A_SERVICE} THEN
+    RAISE EXCEPTION 'a service account never votes' USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NEW;
+END
+"""
 
 
 def _postgres() -> Iterator[str]:
-    for name, body in (("opspilot_append_only", _APPEND_ONLY), ("opspilot_votes", _VOTES)):
-        yield f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$"
+    functions = {"append_only": _APPEND_ONLY, "votes": _VOTES, "voters": _VOTERS}
+    for name, body in functions.items():
+        yield f"CREATE OR REPLACE FUNCTION opspilot_{name}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$"
     for model in LOG_TABLES:
         for what in _VERBS:
             each = "STATEMENT" if what == "truncate" else "ROW"
             yield from _postgres_trigger(model, f"opspilot_{model._meta.db_table}_{what}", what, each, "append_only")
     yield from _postgres_trigger(Approval, "opspilot_votes", "update", "ROW", "votes")
+    yield from _postgres_trigger(Vote, "opspilot_voters", "insert", "ROW", "voters")
 
 
 def _postgres_trigger(model: type[Model], name: str, what: str, each: str, function: str) -> Iterator[str]:

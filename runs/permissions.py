@@ -9,8 +9,8 @@ from typing import Literal
 from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import QuerySet
 
-from runs.models import Approval, Membership, Run, Team, Vote
-from runs.states import ApprovalState, Role
+from runs.models import ApiToken, Approval, Membership, Run, Team, Vote
+from runs.states import ApprovalState, Role, Scope
 
 Verb = Literal["see", "start", "cancel", "hold", "note", "vote", "administer"]
 RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.APPROVER: 2, Role.ADMINISTRATOR: 3}
@@ -88,6 +88,13 @@ def enters_admin(user: User | AnonymousUser) -> bool:
         return False
     senior = [role for role, rank in RANK.items() if rank >= RANK[Role.APPROVER]]
     return user.is_superuser or Membership.objects.filter(user=user, role__in=senior, is_service=False).exists()
+
+
+def token_allows(token: ApiToken, scope: Scope) -> Verdict:
+    """Whether a token may be used for this; what its user may do is asked besides."""
+    if scope in token.scopes:
+        return YES
+    return Verdict(False, f"This token lacks the scope {scope.value}; make one that has it under Account.")
 
 
 def may_halt(user: User | AnonymousUser) -> Verdict:

@@ -12,25 +12,26 @@ from runs.models import Run
 from runs.models.run import RunQuerySet
 from runs.permissions import may
 from runs.services.actors import Actor
-from runs.services.errors import Refused, forbidden, not_found
-from runs.services.tokens import find_user
+from runs.services.errors import forbidden, not_found
+from runs.services.tokens import user_for
+from runs.states import Scope
 
 
-def shell_actor() -> Actor:
+def shell_actor(scope: Scope = Scope.WRITE) -> Actor:
     """The user of OPSPILOT_TOKEN where it is set, else `cli:<os user>`. Raises Refused for a token that is not good."""
     if settings.TOKEN:
-        return Actor.person(_user_of(settings.TOKEN))
+        return Actor.person(user_for(settings.TOKEN, scope))
     return Actor.shell(getpass.getuser())
 
 
 def shell_voter(ask: Callable[[], str]) -> User:
     """The person who votes here: by OPSPILOT_TOKEN, else by a token that `ask` reads without showing it."""
-    return _user_of(settings.TOKEN or ask().strip())
+    return user_for(settings.TOKEN or ask().strip(), Scope.DECIDE)
 
 
 def shell_runs() -> RunQuerySet:
     """What this shell may see. Without a token that is every run: whoever has the shell has the database."""
-    user = shell_actor().user
+    user = shell_actor(Scope.READ).user
     runs: RunQuerySet = Run.objects.visible_to(user) if user else Run.objects.all()
     return runs
 
@@ -45,10 +46,3 @@ def own_run(run_id: int, actor: Actor) -> Run:
     if actor.user is not None and not (verdict := may(actor.user, "cancel", run)):
         raise forbidden(verdict.why)
     return run
-
-
-def _user_of(plain: str) -> User:
-    user = find_user(plain)
-    if user is None:
-        raise Refused("invalid_token", "This personal token is unknown, expired or revoked.", 403)
-    return user

@@ -82,6 +82,14 @@ class Role(TextChoices):
     ADMINISTRATOR = "administrator", "Administrator"
 
 
+class Scope(TextChoices):
+    """What a token may be used for; its user's roles bound it further."""
+
+    READ = "runs:read", "read runs, reports and approvals"
+    WRITE = "runs:write", "start, hold and cancel runs"
+    DECIDE = "approvals:decide", "vote on approvals and edit them"
+
+
 class Effect(TextChoices):
     """What a policy rule asks of a call."""
 

@@ -25,6 +25,7 @@ from runs.services.errors import Refused
 from runs.services.installation import is_setup_token, set_up_administrator
 from runs.services.teams import use_solo_preset
 from runs.services.tokens import MAX_DAYS, issue_token, revoke_token
+from runs.states import Scope
 from runs.views.asking import asker
 
 LIFETIMES = (7, 30, MAX_DAYS)
@@ -47,7 +48,7 @@ def token_issue(request: HttpRequest) -> HttpResponse:
         context = _account(request) | {"problem": "Give the token a name that says who uses it, and a lifetime."}
         return render(request, "accounts/account.html", context, status=400)
     try:
-        token, plain = issue_token(asker(request), name, int(days[:4]))
+        token, plain = issue_token(asker(request), name, int(days[:4]), request.POST.getlist("scope"))
     except Refused as refused:
         return render(request, "accounts/account.html", _account(request) | {"problem": refused}, status=refused.status)
     return render(request, "accounts/account.html", _account(request) | {"issued": token, "plain": plain})
@@ -78,6 +79,7 @@ def _account(request: HttpRequest) -> dict[str, object]:
         "tokens": asker(request).api_tokens.all()[:100],
         "memberships": asker(request).memberships.select_related("team"),
         "lifetimes": LIFETIMES,
+        "scopes": [(scope, scope != Scope.DECIDE) for scope in Scope],
         "now": timezone.now(),
     }
 

@@ -109,7 +109,7 @@ def test_a_wrong_token_is_refused_before_anything_runs(incident: Path, tmp_path:
     result = _investigate(tmp_path, "--data", str(incident), "Why?", OPSPILOT_TOKEN="ops_no_such")
 
     assert result.returncode == 2
-    assert "OPSPILOT_TOKEN is not a valid personal token" in result.stderr
+    assert "This personal token is unknown, expired or revoked" in result.stderr
 
 
 def test_a_log_and_one_table_of_metrics_are_enough(tmp_path: Path) -> None:

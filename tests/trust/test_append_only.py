@@ -12,10 +12,10 @@ from opspilot_site.database import WrongDatabase, prepare_database
 from runs.append_only import missing, put_up, take_down
 from runs.models import Approval, AuditEvent, Run, Step, Team, Vote
 from runs.services.actors import Actor
-from runs.services.approvals import decide_approval
 from runs.services.events import record_event
-from runs.states import ApprovalState
-from tests.runs.story import a_run, parked
+from runs.services.teams import add_member
+from runs.states import ApprovalState, Role
+from tests.runs.story import a_run, approved, parked
 
 CHANGES = [
     "UPDATE {table} SET actor = 'user:nobody'",
@@ -105,13 +105,37 @@ def test_an_approval_is_not_granted_without_its_votes(team: Team, alice: User, b
     grant = Approval.objects.filter(pk=approval.pk)
     with pytest.raises(IntegrityError, match="votes"), transaction.atomic():
         grant.update(state=ApprovalState.APPROVED)
-    decide_approval(approval.pk, user=bob, approve=True, args_sha256=approval.args_sha256)
+    approved(approval, bob)
     with pytest.raises(IntegrityError, match="votes"), transaction.atomic():
         grant.update(state=ApprovalState.APPROVED)
-    decide_approval(approval.pk, user=carol, approve=True, args_sha256=approval.args_sha256)
+    with pytest.raises(IntegrityError, match="votes"), transaction.atomic():
+        grant.update(state=ApprovalState.APPROVED, required=1)
+    approved(approval, carol)
 
     assert grant.get().state == ApprovalState.APPROVED
     assert Vote.objects.filter(approval=approval).count() == 2
+
+
+@pytest.mark.parametrize("state", ["DENIED", "EXPIRED", "VOID", "CONSUMED"])
+def test_what_was_decided_is_not_granted_afterwards(team: Team, alice: User, bob: User, state: str) -> None:
+    approval = parked(team, alice)
+    rows = Approval.objects.filter(pk=approval.pk)
+    Vote.objects.create(approval=approval, user=bob, approve=True, door="web", at=approval.asked_at)
+    if state == "CONSUMED":
+        with pytest.raises(IntegrityError, match="votes"), transaction.atomic():
+            rows.update(state=state)
+        return
+    rows.update(state=state)
+    for wanted in ("APPROVED", "CONSUMED"):
+        with pytest.raises(IntegrityError, match="votes"), transaction.atomic():
+            rows.update(state=wanted)
+
+
+def test_a_service_account_never_votes_whatever_the_code_says(team: Team, alice: User, bob: User) -> None:
+    approval = parked(team, alice)
+    add_member(team, bob, Role.APPROVER, is_service=True)
+    with pytest.raises(IntegrityError, match="service account"), transaction.atomic():
+        Vote.objects.create(approval=approval, user=bob, approve=True, door="api", at=approval.asked_at)
 
 
 def test_a_trigger_that_is_gone_or_does_nothing_is_noticed_at_the_start(run: Run) -> None:
@@ -142,7 +166,7 @@ def test_a_trigger_that_is_gone_or_does_nothing_is_noticed_at_the_start(run: Run
 @pytest.mark.django_db(transaction=True)
 def test_migrating_puts_the_triggers_back(run: Run) -> None:
     take_down(connection)
-    assert len(missing(connection)) == (5 if connection.vendor == "sqlite" else 7)
+    assert len(missing(connection)) == (6 if connection.vendor == "sqlite" else 8)
     call_command("migrate", verbosity=0)
 
     assert missing(connection) == []

@@ -26,8 +26,8 @@ from runs.services.actors import Actor
 from runs.services.errors import Refused
 from runs.services.runs import create_run
 from runs.services.teams import default_team, home_team
-from runs.services.tokens import find_user
-from runs.states import RunState
+from runs.services.tokens import user_for
+from runs.states import RunState, Scope
 
 CONCLUDED, FAILED, USAGE, PARKED, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -112,9 +112,7 @@ def who_asks() -> tuple[Actor, Team]:
     """The user of OPSPILOT_TOKEN, else the shell's user, who can never vote. Raises Refused for a wrong token."""
     if not settings.TOKEN:
         return Actor.shell(getpass.getuser()), default_team()
-    user = find_user(settings.TOKEN)
-    if user is None:
-        raise Refused("bad_token", "OPSPILOT_TOKEN is not a valid personal token; make one in the dashboard.", 403)
+    user = user_for(settings.TOKEN, Scope.WRITE)
     return Actor.person(user), home_team(user)
 
 

@@ -19,12 +19,14 @@ from runs.api.viewsets.doors import Door, person
 from runs.models import Approval
 from runs.services.approvals import decide_approval
 from runs.services.edits import edit_request
+from runs.states import Scope
 
 
 class ApprovalViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, Door):
     """Requests to run one call with exact arguments."""
 
     noun = "approval"
+    write_scope = Scope.DECIDE
     queryset = Approval.objects.all()
     filterset_class = ApprovalFilter
     pagination_class = MostUrgentFirst

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,7 +12,10 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from runs.api.urls import urlpatterns
+from runs.models import Team
+from runs.services.errors import Refused
 from runs.services.tokens import issue_token, revoke_token
+from runs.shell import shell_actor, shell_runs, shell_voter
 from tests.conftest import PASSWORD
 from tests.runs.api.conftest import Caller
 from tests.runs.api.problem import problem
@@ -113,3 +117,36 @@ def test_a_wrong_token_is_refused_even_beside_a_good_session(alice: User, wrong:
 def test_an_address_that_is_none_is_a_problem_and_not_a_page(alice: User, by_token: Caller) -> None:
     for address in ("/api/", "/api/rnus", "/api/runs/", "/api/runs/abc", "/api/runs/-1"):
         problem(by_token(alice).get(address), 404, "not_found")
+
+
+def _with_token(plain: str) -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {plain}")
+    return client
+
+
+READ, WRITE, DECIDE = "runs:read", "runs:write", "approvals:decide"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "needed"),
+    [
+        ("get", "/api/runs", READ), ("get", "/api/approvals", READ), ("get", "/api/me", READ),
+        ("post", "/api/runs", WRITE), ("post", "/api/runs/1/cancel", WRITE), ("post", "/api/runs/1/notes", WRITE),
+        ("post", "/api/approvals/1/decide", DECIDE), ("post", "/api/approvals/1/edit", DECIDE),
+    ],
+)  # fmt: skip
+def test_a_token_does_only_what_it_was_made_for(alice: User, method: str, path: str, needed: str) -> None:
+    for scope in (READ, WRITE, DECIDE):
+        _, plain = issue_token(alice, scope, scopes=[scope])
+        answer = getattr(_with_token(plain), method)(path, {}, format="json")
+        code = answer.json().get("code") if answer.status_code >= 400 else ""
+        assert (code == "missing_scope") == (scope != needed), (scope, answer.status_code, code)
+
+
+def test_a_shell_needs_the_scope_of_its_command(team: Team, alice: User, bob: User, settings: Any) -> None:
+    _, settings.TOKEN = issue_token(bob, "reader", scopes=[READ])
+    assert shell_runs().count() == 0
+    for act in (shell_actor, lambda: shell_voter(str)):
+        with pytest.raises(Refused, match="lacks the scope"):
+            act()

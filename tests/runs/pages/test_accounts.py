@@ -18,10 +18,11 @@ from runs.states import Effect, Role
 from tests.conftest import PASSWORD as CAST_PASSWORD
 
 PASSWORD = "a long enough secret 7"
+ASKED = {"name": "laptop", "days": "30", "scope": ["runs:read", "runs:write"]}
 
 
 def made(client: Client, **fields: object) -> str:
-    answer = client.post("/account/tokens", {"name": "laptop", "days": "30", **fields})
+    answer = client.post("/account/tokens", {**ASKED, **fields})
     assert answer.status_code == 200
     plain = re.search(r"ops_[0-9a-f]{8}_[\w-]+", answer.content.decode())
     assert plain is not None
@@ -35,10 +36,26 @@ def test_a_new_token_is_shown_once_and_works(as_alice: Client, alice: User) -> N
     assert plain.split("_", 2)[2] not in str(ApiToken.objects.values())
 
 
-@pytest.mark.parametrize("fields", [{"name": " "}, {"days": "0"}, {"days": "91"}, {"days": "x"}, {"days": "9" * 40}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"name": " "}, {"days": "0"}, {"days": "91"}, {"days": "x"}, {"days": "9" * 40}, {"scope": []},
+        {"scope": ["runs:read", "everything"]},
+    ],
+)  # fmt: skip
 def test_a_token_without_a_name_or_with_a_foolish_lifetime_is_refused(as_alice: Client, fields: dict[str, str]) -> None:
-    assert as_alice.post("/account/tokens", {"name": "laptop", "days": "30", **fields}).status_code == 400
+    assert as_alice.post("/account/tokens", {**ASKED, **fields}).status_code == 400
     assert not ApiToken.objects.exists()
+
+
+def test_a_token_is_for_what_was_ticked_and_the_page_says_so(as_alice: Client) -> None:
+    made(as_alice, scope=["approvals:decide", "runs:read"])
+    assert ApiToken.objects.get().scopes == ["runs:read", "approvals:decide"]
+    page = as_alice.get("/account/").content.decode()
+    assert re.findall(r'value="([a-z]+:[a-z]+)"( checked)?', page) == [
+        ("runs:read", " checked"), ("runs:write", " checked"), ("approvals:decide", ""),
+    ]  # fmt: skip
+    assert "approvals:decide</span>" in page.split("<tbody>")[1]
 
 
 def test_a_revoked_token_works_no_more(as_alice: Client, alice: User) -> None:
