@@ -7,9 +7,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from runs.models import Team, ToolCall
 from runs.models.run import RunQuerySet
 from runs.policy.rules import Ruling, votes_in_words
+from runs.services.caps import CAPPED
 from runs.services.policies import Policy, starter_of, subject_of
 from runs.states import CallStatus, Effect, Role
 
@@ -73,9 +76,9 @@ def backtest(runs: RunQuerySet, since: datetime, policy_for: Callable[[Team], Po
 
 
 def _calls(runs: RunQuerySet, since: datetime) -> Iterator[ToolCall]:
-    # A call with unusable arguments ended before any rule was asked.
-    never_asked = {"status": CallStatus.ERROR, "started_at": None}
-    calls = ToolCall.objects.filter(run__in=runs, run__created_at__gte=since).exclude(**never_asked)
+    # Unusable arguments, or one request too many: that ended the call, not a rule.
+    never_asked = Q(status=CallStatus.ERROR, started_at=None) | Q(rule__startswith=CAPPED)
+    calls = ToolCall.objects.filter(run__in=runs, run__created_at__gte=since).exclude(never_asked)
     heavy = ("run__report", "run__hypotheses", "run__alert", "run__goal", "run__budget")
     return calls.select_related(*READ).defer(*heavy).order_by("-id")[: MOST_CALLS + 1].iterator(chunk_size=500)
 

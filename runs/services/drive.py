@@ -7,6 +7,7 @@ What it does around a model call stands in model_calls.py, the ledger of tool ca
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ from runs.models import Approval, Run, Step, ToolCall
 from runs.redaction import redact, redact_json
 from runs.services.binding import newest
 from runs.services.calls import PlannedCall, planned_call
+from runs.services.caps import within_caps
 from runs.services.driven import advance_driven, insisting
 from runs.services.leases import Lease
 from runs.services.model_calls import NOTHING, UNKNOWN, Spent, paid_for, pay, settle_reservation, tokens_of
@@ -50,6 +52,8 @@ def choose_tools(
     run: Run, lease: Lease, calls: Sequence[PlannedCall], *, rationale: str, answer: str, hypotheses: list[Any]
 ) -> Step:
     """PLAN → EXECUTE_TOOL, with one ToolCall a request. Calls that cannot run end at once, with their reason."""
+    rulings = within_caps(run, [(call.ruling, call.args) for call in calls])
+    calls = [replace(call, ruling=ruling) for call, ruling in zip(calls, rulings, strict=True)]
     requests = [
         {"id": call.request_id, "tool": call.tool, "args": dict(call.args), "risk": call.risk,
          "effect": call.ruling.effect, "rule": call.ruling.name}
