@@ -49,3 +49,11 @@ def team_urls(name: str, text: str) -> list[tuple[str, str]]:
             raise ImproperlyConfigured(f"{name}: entry {number} is no URL such as mailto://… or team=slack://….")
         pairs.append((match[1] or "", match[2]))
     return pairs
+
+
+def named_secrets(name: str) -> dict[str, str]:
+    """`k1=secret,k0=other` → {"k1": "secret", "k0": "other"}; also from NAME_FILE."""
+    pairs = [part.strip().partition("=") for part in secret(name).split(",") if part.strip()]
+    if wrong := [head for head, sign, tail in pairs if not (head and sign and tail)]:
+        raise ImproperlyConfigured(f"{name}: {len(wrong)} of its parts is not written as id=key.")
+    return {head: tail for head, _, tail in pairs}

@@ -12,7 +12,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from opspilot_site.env import env, named_urls, secret, team_urls
+from opspilot_site.env import env, named_secrets, named_urls, secret, team_urls
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").exists() and not env.bool("OPSPILOT_IGNORE_DOTENV", False):
@@ -48,6 +48,8 @@ def _kept_secret(name: str) -> str:
 SECRET_KEY = _kept_secret("OPSPILOT_SECRET_KEY")
 AUDIT_KEY = _kept_secret("OPSPILOT_AUDIT_KEY")  # signs the chain of Steps; rotating SECRET_KEY must not break it
 AUDIT_KEY_ID = env.str("OPSPILOT_AUDIT_KEY_ID", "k1")
+AUDIT_KEYS = {**named_secrets("OPSPILOT_AUDIT_OLD_KEYS"), AUDIT_KEY_ID: AUDIT_KEY}  # what verifying may need
+AUDIT_HEADS = Path(env.str("OPSPILOT_AUDIT_HEADS", str(DATA_DIR / "audit-heads.jsonl")))  # outside of the database
 
 ALLOWED_HOSTS = env.list("OPSPILOT_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 if "*" in ALLOWED_HOSTS and not DEBUG:

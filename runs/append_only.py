@@ -2,7 +2,8 @@
 
 `migrate` takes them away before it works and puts them back afterwards (runs/apps.py): SQLite changes a table by making
 it anew, which loses its triggers silently, and refuses to rename one that a trigger names. What they cannot stop, the
-owner of the database who drops them first, the chains show (`audit verify`).
+owner of the database who drops them first, the chains show (`audit verify`). A change of their text needs a migration,
+however empty: without one `up` finds the old ones and refuses them.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
+from runs.audit import EXPIRY
 from runs.models import Approval, AuditEvent, Membership, Run, Step, Vote
 
-EXPIRY = "payloads_expire"  # the event that covers payloads which are taken away: a tombstone
 LOG_TABLES: tuple[type[Model], ...] = (Step, AuditEvent)
 
 
@@ -112,7 +113,7 @@ def _expires_in_sqlite() -> str:
         f"NEW.body IS NULL AND {same} AND EXISTS (SELECT 1 FROM runs_auditevent AS tombstone "  # noqa: S608  our names
         f"WHERE tombstone.verb = '{EXPIRY}' AND tombstone.seq = (SELECT MAX(seq) FROM runs_auditevent) "
         "AND OLD.id BETWEEN json_extract(tombstone.body, '$.first') AND json_extract(tombstone.body, '$.last') "
-        "AND OLD.at < replace(rtrim(json_extract(tombstone.body, '$.before'), 'Z'), 'T', ' '))"
+        "AND OLD.at < replace(rtrim(json_extract(tombstone.body, '$.older_than'), 'Z'), 'T', ' '))"
     )
 
 
@@ -135,7 +136,7 @@ BEGIN
       SELECT 1 FROM runs_auditevent AS tombstone
       WHERE tombstone.verb = 'payloads_expire' AND tombstone.seq = (SELECT MAX(seq) FROM runs_auditevent)
       AND OLD.id BETWEEN (tombstone.body::jsonb->>'first')::bigint AND (tombstone.body::jsonb->>'last')::bigint
-      AND OLD.at < (tombstone.body::jsonb->>'before')::timestamptz
+      AND OLD.at < (tombstone.body::jsonb->>'older_than')::timestamptz
     ) THEN RETURN NEW; END IF;
   END IF;
   RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';

@@ -1,4 +1,5 @@
-"""Finds runs that nobody is driving and enqueues them; closes requests whose time is over or that no longer stand.
+"""Finds runs that nobody is driving and enqueues them; closes requests whose time is over or that no longer stand;
+notes the ends of all chains outside of the database.
 
 Several reconcilers are harmless. Notifications are sent from a thread beside the passes: a mail server that hangs holds
 up none of them.
@@ -16,12 +17,14 @@ from django.db.models import Q
 from django.utils import timezone
 
 from runs import queue
+from runs.heads import BadLine, HeadsWriter
 from runs.models import Run
 from runs.notify.sender import Sender
 from runs.notify.targets import configured_targets
 from runs.services.approvals import expire_approvals, renew_lapsed
 from runs.services.halt import is_halted
 
+HEADS_S = 60
 log = logging.getLogger(__name__)
 
 
@@ -42,16 +45,30 @@ def reconcile_once() -> int:
     return sum(queue.enqueue_run(run_id) for run_id in stranded())
 
 
+def note_heads(writer: HeadsWriter) -> None:
+    """Note the ends of all chains outside of the database. That this fails stops no run; it is in the log."""
+    try:
+        writer.write()
+    except OSError as error:
+        log.error("the heads file %s was not written: %s", settings.AUDIT_HEADS, error)
+    except BadLine:
+        log.error("the last line of %s is not ours; run ./opspilot audit verify", settings.AUDIT_HEADS)
+
+
 def reconcile_forever() -> None:
-    """A pass every RECONCILE_S seconds; a database that is away is waited for."""
+    """A pass every RECONCILE_S seconds, the heads every HEADS_S; a database that is away is waited for."""
     queue.die_with_parent()
     sender = Sender(configured_targets())
+    writer, next_heads = HeadsWriter(settings.AUDIT_HEADS), 0.0
     while True:
         sender.keep_going()
         try:
             close_old_connections()
             if found := reconcile_once():
                 log.info("enqueued %s stranded runs", found)
+            if time.monotonic() >= next_heads:
+                note_heads(writer)
+                next_heads = time.monotonic() + HEADS_S
         except DatabaseError as error:
             log.warning("the database does not answer: %s", error)
         time.sleep(settings.RECONCILE_S)

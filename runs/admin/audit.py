@@ -1,9 +1,12 @@
-"""The audit browser: every Step of the person's teams, its filters in the URL, and whether the chains hold."""
+"""The audit browser: the Steps of the person's teams, to superusers the installation's events; and whether it holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import heapq
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,14 +17,17 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from runs.admin.audit_export import csv_head, csv_lines, json_lines, written
-from runs.admin.audit_words import audit_row
-from runs.audit import verify_chain
-from runs.models import Run, Step
+from runs.audit import INSTALLATION, Damage
+from runs.audit_export import csv_head, csv_lines, json_lines, written
+from runs.audit_words import audit_row
+from runs.models import AuditEvent, Run, Step
 from runs.states import StepKind
+from runs.verification import verify_installation, verify_run
 
 PAGE_SIZE = 50
-NOT_PEOPLE = ("driver", "system")
+NOT_PEOPLE = ("driver", "system", "anonymous")
+INSTALLATION_ONLY = "installation"  # as a kind: what belongs to no run
+PLACE = ("before", "before_event")
 PAYLOAD_SHOWN = 4_000  # characters of one folded payload; the export has the rest
 LARGEST_ID = 2**63 - 1
 FORMATS = {
@@ -34,41 +40,75 @@ class AuditFilter(forms.Form):
     """What to show. Half-open in time: `since` is included, `until` is not."""
 
     actor = forms.CharField(required=False, max_length=150)
-    kind = forms.ChoiceField(required=False, choices=[("", "Everything"), *StepKind.choices])
+    kind = forms.ChoiceField(
+        required=False, choices=[("", "Everything"), (INSTALLATION_ONLY, "Installation"), *StepKind.choices]
+    )
     run = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
     since = forms.DateTimeField(required=False)
     until = forms.DateTimeField(required=False)
-    before = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)  # the page's place, a Step's id
+    # The page's place: a Step's id, an event's seq. Not a time: SQLite keeps fewer digits of one than it is asked with.
+    before = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
+    before_event = forms.IntegerField(required=False, min_value=1, max_value=LARGEST_ID)
+
+    def sources(self, user: Any) -> tuple[QuerySet[Step], QuerySet[AuditEvent]]:
+        return self.steps(user), self.events(user)
+
+    def page(self, user: Any) -> list[Step | AuditEvent]:
+        """The newest rows of both before the place, and one more where there is one. Two queries."""
+        steps, events = (rows[: PAGE_SIZE + 1] for rows in self.sources(user))
+        return list(islice(heapq.merge(steps, events, key=attrgetter("at"), reverse=True), PAGE_SIZE + 1))
 
     def steps(self, user: Any) -> QuerySet[Step]:
-        """Newest first. The place is an id, not a time: SQLite keeps fewer digits of a time than it is asked with."""
+        """Newest first."""
         wanted = self.cleaned_data if self.is_valid() else {}
         steps = Step.objects.select_related("run").order_by("-id")
+        if wanted.get("kind") == INSTALLATION_ONLY:
+            return steps.none()
         if not user.is_superuser:
             # Asked row by row from the newest on: as a list of runs it makes SQLite sort all of their steps.
             steps = steps.filter(Exists(Run.objects.visible_to(user).filter(pk=OuterRef("run_id"))))
-        if actor := wanted.get("actor"):
-            steps = steps.filter(actor=actor if ":" in actor or actor in NOT_PEOPLE else f"user:{actor}")
-        for name, lookup in _LOOKUPS.items():
-            if wanted.get(name):
-                steps = steps.filter(**{lookup: wanted[name]})
-        return steps
+        return steps.filter(**_conditions(wanted, _STEP_LOOKUPS))
+
+    def events(self, user: Any) -> QuerySet[AuditEvent]:
+        """Newest first. They tell of every team, so that superusers alone see them."""
+        wanted = self.cleaned_data if self.is_valid() else {}
+        events = AuditEvent.objects.order_by("-seq")
+        if not user.is_superuser or wanted.get("run") or wanted.get("kind") not in ("", None, INSTALLATION_ONLY):
+            return events.none()
+        return events.filter(**_conditions(wanted, _EVENT_LOOKUPS))
+
+    def place_after(self, rows: Sequence[Step | AuditEvent]) -> dict[str, object]:
+        """Where the next page begins: after the last row of each kind, or where this page began."""
+        steps = [row.pk for row in rows if isinstance(row, Step)]
+        events = [row.seq for row in rows if isinstance(row, AuditEvent)]
+        before, before_event = self.cleaned_data.get("before"), self.cleaned_data.get("before_event")
+        return {"before": min(steps, default=before), "before_event": min(events, default=before_event)}
 
     def query(self, **more: object) -> str:
         """The filter as a URL's query, without the place."""
-        given = {name: self.data.get(name, "") for name in self.fields if name != "before"}
+        given = {name: self.data.get(name, "") for name in self.fields if name not in PLACE}
         return urlencode({name: value for name, value in {**given, **more}.items() if value})
 
 
-_LOOKUPS = {"kind": "kind", "run": "run_id", "since": "at__gte", "until": "at__lt", "before": "id__lt"}
+_STEP_LOOKUPS = {
+    "kind": "kind", "run": "run_id", "since": "at__gte", "until": "at__lt", "before": "id__lt", "actor": "actor",
+}  # fmt: skip
+_EVENT_LOOKUPS = {"since": "at__gte", "until": "at__lt", "before_event": "seq__lt", "actor": "actor"}
+
+
+def _conditions(wanted: Mapping[str, Any], lookups: Mapping[str, str]) -> dict[str, Any]:
+    found = {lookup: wanted[name] for name, lookup in lookups.items() if wanted.get(name)}
+    if (actor := found.get("actor")) and ":" not in actor and actor not in NOT_PEOPLE:
+        found["actor"] = f"user:{actor}"
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """What verifying found: whole chains, their steps, and the first damage of each that is not."""
+    """What verifying found: whole chains, their rows, and the first damage of each that is not."""
 
     whole: int
-    steps: int
+    rows: int
     damages: list[str]
 
 
@@ -76,17 +116,19 @@ class ChainState:
 def audit_page(request: HttpRequest, chrome: dict[str, Any]) -> HttpResponse:
     """A page by its place, never by an offset, and without counting the table."""
     wanted = AuditFilter(request.GET)
-    found = list(wanted.steps(request.user)[: PAGE_SIZE + 1])
-    steps = found[:PAGE_SIZE]
+    found = wanted.page(request.user)
+    rows = found[:PAGE_SIZE]
     asked = "verify" in request.GET or bool(wanted.cleaned_data.get("run"))
+    place = {name: request.GET.get(name) for name in PLACE}
     context = {
         **chrome,
         "title": "Audit",
         "filter": wanted,
-        "rows": [audit_row(step) for step in steps],
-        "chains": verified({step.run_id for step in steps}) if asked else None,
-        "verify_query": wanted.query(verify=1, before=request.GET.get("before")),
-        "older_query": wanted.query(before=steps[-1].pk) if len(found) > PAGE_SIZE else "",
+        "rows": [audit_row(row) for row in rows],
+        "chains": verified(rows) if asked else None,
+        "place": any(place.values()),
+        "verify_query": wanted.query(verify=1, **place),
+        "older_query": wanted.query(**wanted.place_after(rows)) if len(found) > PAGE_SIZE else "",
         "export_query": wanted.query(),
         "payload_shown": PAYLOAD_SHOWN,
         "payload_slice": f":{PAYLOAD_SHOWN}",
@@ -94,16 +136,19 @@ def audit_page(request: HttpRequest, chrome: dict[str, Any]) -> HttpResponse:
     return render(request, "admin/audit.html", context, status=400 if wanted.errors else 200)
 
 
-def verified(run_ids: Iterable[int]) -> ChainState:
-    """Walk the chains of these runs from their first step to their head."""
-    whole, steps, damages = 0, 0, []
-    for run in Run.objects.filter(pk__in=run_ids).only("n_steps", "head_mac"):
-        damage = verify_chain(run.pk, run.n_steps, run.head_mac, run.steps.order_by("seq").iterator(chunk_size=500))
-        if damage is None:
-            whole, steps = whole + 1, steps + run.n_steps
-        else:
-            damages.append(str(damage))
-    return ChainState(whole, steps, damages)
+def verified(rows: Sequence[Step | AuditEvent]) -> ChainState:
+    """Walk the chains of these rows from their first row to their head."""
+    runs = Run.objects.filter(pk__in={row.run_id for row in rows if isinstance(row, Step)})
+    lengths = dict(runs.values_list("pk", "n_steps"))
+    if any(isinstance(row, AuditEvent) for row in rows):
+        lengths[INSTALLATION] = AuditEvent.objects.count()
+    damages = {chain: damage for chain in lengths if (damage := _damage(chain))}
+    whole = [length for chain, length in lengths.items() if chain not in damages]
+    return ChainState(len(whole), sum(whole), [str(damage) for damage in damages.values()])
+
+
+def _damage(chain: int) -> Damage | None:
+    return verify_installation() if chain == INSTALLATION else verify_run(chain)
 
 
 @require_safe
@@ -115,7 +160,7 @@ def export(request: HttpRequest, chrome: dict[str, Any], kind: str) -> HttpRespo
     content_type, head, render_rows = FORMATS[kind]
     name = f"opspilot-audit-{timezone.now():%Y%m%dT%H%M%SZ}.{kind}"
     return StreamingHttpResponse(
-        written(wanted.steps(request.user), head, render_rows),
+        written(wanted.sources(request.user), head, render_rows),
         content_type=content_type,
         headers={"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"},
     )

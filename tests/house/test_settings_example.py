@@ -15,7 +15,7 @@ OUR_OWN = {
     "OPSPILOT_TEST", "OPSPILOT_DEMO", "OPSPILOT_IGNORE_DOTENV", "OPSPILOT_FAULT", "CI", "SSH_CONNECTION", "NO_COLOR",
     "TERM",
 }  # fmt: skip
-READERS = {"str", "int", "float", "bool", "list", "secret", "_kept_secret"}
+READERS = {"str", "int", "float", "bool", "list", "secret", "_kept_secret", "named_secrets"}
 
 
 def _read_by_settings() -> dict[str, bool]:
@@ -26,7 +26,7 @@ def _read_by_settings() -> dict[str, bool]:
             continue
         reader = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if reader in READERS and str(node.args[0].value).isupper():
-            names[node.args[0].value] = reader.endswith("secret") or names.get(node.args[0].value, False)
+            names[node.args[0].value] = reader.endswith(("secret", "secrets")) or names.get(node.args[0].value, False)
     return {name: secret for name, secret in names.items() if name not in OUR_OWN}
 
 

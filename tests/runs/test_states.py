@@ -97,7 +97,7 @@ def test_every_step_is_chained_and_damage_is_named(team: Team, alice: User) -> N
     [
         ("UPDATE runs_step SET body = '{}' WHERE seq = 3", 3, "payload"),
         ("DELETE FROM runs_step WHERE seq = 2", 2, "gap"),
-        ("DELETE FROM runs_step WHERE seq = 4", 4, "head"),
+        ("DELETE FROM runs_step WHERE seq = 4", 4, "tail"),
     ],
 )
 def test_damage_has_a_kind(harm: str, seq: int, kind: str, team: Team, alice: User) -> None:

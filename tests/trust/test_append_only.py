@@ -71,13 +71,19 @@ def test_a_log_is_not_truncated(run: Run) -> None:
             cursor.execute(statement)
 
 
+def _say_expired(step: Step, older_than: str = "2999-01-01T00:00:00Z") -> None:
+    record_event("payloads_expire", actor=Actor.system(), first=step.pk, last=step.pk, older_than=older_than)
+
+
 def test_a_payload_goes_only_under_the_newest_event_that_covers_it(run: Run) -> None:
     first, second = Step.objects.order_by("id")[:2] if run.n_steps > 1 else (Step.objects.get(), None)
     expire = Step.objects.filter(pk=first.pk)
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
         expire.update(body=None)
 
-    record_event("payloads_expire", actor=Actor.system(), first=first.pk, last=first.pk, before="2999-01-01T00:00:00Z")
+    record_event(
+        "payloads_expire", actor=Actor.system(), first=first.pk, last=first.pk, older_than="2999-01-01T00:00:00Z"
+    )
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
         expire.update(body=None, actor="user:nobody")
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
@@ -89,13 +95,17 @@ def test_a_payload_goes_only_under_the_newest_event_that_covers_it(run: Run) -> 
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
         expire.update(body=None)
 
-    record_event("payloads_expire", actor=Actor.system(), first=first.pk, last=first.pk, before="2999-01-01T00:00:00Z")
+    record_event(
+        "payloads_expire", actor=Actor.system(), first=first.pk, last=first.pk, older_than="2999-01-01T00:00:00Z"
+    )
     assert expire.update(body=None) == 1
 
 
 def test_a_payload_that_is_too_young_stays(run: Run) -> None:
     step = Step.objects.get(seq=1)
-    record_event("payloads_expire", actor=Actor.system(), first=step.pk, last=step.pk, before="2001-01-01T00:00:00Z")
+    record_event(
+        "payloads_expire", actor=Actor.system(), first=step.pk, last=step.pk, older_than="2001-01-01T00:00:00Z"
+    )
     with pytest.raises(IntegrityError, match="append-only"), transaction.atomic():
         Step.objects.filter(pk=step.pk).update(body=None)
 

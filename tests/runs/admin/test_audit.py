@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from runs.admin.audit import PAGE_SIZE
-from runs.admin.audit_export import cell
+from runs.audit_export import cell
 from runs.models import Run, Step, Team
 from runs.services.actors import Actor
 from runs.services.approvals import decide_approval
@@ -92,7 +92,7 @@ def test_the_filters_narrow_by_who_kind_run_and_time(
     assert newest is not None
     assert rows(shown(as_bob, since=(newest.at + timedelta(minutes=1)).isoformat())) == 0
     assert rows(shown(as_bob, until=(newest.at + timedelta(minutes=1)).isoformat())) == Step.objects.count()
-    assert "No step matches" in shown(as_bob, actor="nobody")
+    assert "No row matches" in shown(as_bob, actor="nobody")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_paging_walks_every_step_once_without_offset_and_without_counting(as_bob
         sql = " ".join(q["sql"] for q in queries if "runs_step" in q["sql"])
         assert "OFFSET" not in sql
         assert "COUNT(" not in sql
-        seen += [row.step.seq for row in answer.context["rows"]]
+        seen += [row.row.seq for row in answer.context["rows"]]
         if not answer.context["older_query"]:
             break
         query = dict(pair.split("=") for pair in answer.context["older_query"].split("&"))
@@ -195,7 +195,7 @@ def test_an_honest_cell_is_left_alone(honest: str) -> None:
 def test_the_export_has_more_chunks_than_one(
     as_bob: Client, run: Run, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runs.admin.audit_export.CHUNK", 7)
+    monkeypatch.setattr("runs.audit_export.CHUNK", 7)
     assert len(exported(as_bob, "jsonl").splitlines()) == Step.objects.count() > 14
 
 

@@ -1,11 +1,12 @@
-"""One Step in the words of an audit: who, for whom, did what, to what, with which result."""
+"""One row of a chain in the words of an audit: who, for whom, did what, to what, with which result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
-from runs.models import Step
+from runs.audit import EXPIRY, canonical
+from runs.models import AuditEvent, Step
 from runs.states import ApprovalKind, RunState, StepKind
 
 TRANSITIONS = {
@@ -18,21 +19,67 @@ VOTES = {"approve": "approved", "deny": "denied", "expire": "let expire", "edit"
 ANSWERS = {"approve": "said that it happened, in", "deny": "said that it did not happen, in"}
 HOLDS = {"hold": "held", "release": "released", "retry": "put off"}
 
+EVENTS = {
+    "log_in": "logged in", "log_out": "logged out", "log_in_failed": "failed to log in as",
+    "password_change": "changed the password of", "rule_add": "added rule", "rule_change": "changed rule",
+    "rule_delete": "deleted rule", "member_add": "added", "member_change": "changed", "member_delete": "removed",
+    "team_add": "added team", "team_change": "changed team", "team_delete": "deleted team", "user_add": "added user",
+    "user_change": "changed user", "user_delete": "deleted user", "token_issue": "issued",
+    "token_revoke": "revoked", "halt": "stopped", "go_on": "let go on", "settings_change": "started with other",
+    "audit_export": "exported", EXPIRY: "let expire", "setup": "made the first administrator",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One column of what was changed; an empty text where there was, or is, nothing."""
+
+    name: str
+    before: str
+    after: str
+
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
     """`on_behalf_of` is the person whose run the driver drives; empty where the actor acted for itself."""
 
-    step: Step
+    row: Step | AuditEvent
     actor: str
     on_behalf_of: str
     verb: str
     object: str
     result: str
+    changes: tuple[Change, ...] = ()
+
+    @property
+    def step(self) -> Step | None:
+        return self.row if isinstance(self.row, Step) else None
 
 
-def audit_row(step: Step) -> AuditRow:
-    """Reads `step.run`: select it with the steps."""
+def audit_row(row: Step | AuditEvent) -> AuditRow:
+    """Reads the `run` of a Step: select it with the steps."""
+    return _step_row(row) if isinstance(row, Step) else _event_row(row)
+
+
+def _event_row(event: AuditEvent) -> AuditRow:
+    payload = event.payload
+    before, after = payload.pop("before", None) or {}, payload.pop("after", None) or {}
+    changes = tuple(
+        Change(name, _told(before.get(name)), _told(after.get(name)))
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    )
+    parts = [f"{change.name} {change.before or '–'} → {change.after or '–'}" for change in changes]
+    parts += [f"{name} {_told(value)}" for name, value in payload.items() if not isinstance(value, dict)]
+    verb = EVENTS.get(event.verb, event.verb.replace("_", " "))
+    return AuditRow(event, event.actor.removeprefix("user:"), "", verb, event.object, " · ".join(parts), changes)
+
+
+def _told(value: Any) -> str:
+    return "" if value is None else value if isinstance(value, str) else canonical(value)
+
+
+def _step_row(step: Step) -> AuditRow:
     payload = step.payload
     verb, thing, result = _words(step, payload)
     actor = step.actor.removeprefix("user:")
