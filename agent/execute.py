@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
 from agent.toolhost import CallEnd, HostedCall, ToolHost
 from agent.toolwire import ContextSpec
-from runs import faults, toolbox
+from runs import clock, faults, toolbox
 from runs.models import Evidence, Run, ToolCall
 from runs.services import calls as ledger
 from runs.services.append import Overtaken
@@ -143,7 +142,7 @@ def _called(run: Run, lease: Lease, host: ToolHost, call: ToolCall) -> CallEnd:
 
 
 def _lapse(call: ToolCall) -> Lapse | None:
-    return lapse_at_start(call, timezone.now(), toolbox.operands(call.tool, call.args))
+    return lapse_at_start(call, clock.now(), toolbox.operands(call.tool, call.args))
 
 
 def _unusable_approval(call: ToolCall) -> tuple[CallStatus, str] | None:

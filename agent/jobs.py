@@ -16,14 +16,13 @@ from functools import cache, partial
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
-from django.utils import timezone
 
 from agent.alone import LoneDrivers
 from agent.errors import PlannerFault
 from agent.loop import Outfit, drive
 from agent.planners import planner_for
 from agent.toolhost import ToolHost
-from runs import queue
+from runs import clock, queue
 from runs.models import Run
 from runs.services import drive as record
 from runs.services.append import Overtaken
@@ -73,7 +72,7 @@ def _drive_claimed(lease: Lease) -> None:
     if not drive_leased(lease, should_stop=lambda: queue.is_stopping() or _others_wait(started)):
         return  # the reconciler finds it: a database that is away or full is not asked again at once
     run = Run.objects.get(pk=lease.run_id)
-    if run.is_active and not run.is_held(timezone.now()) and not queue.is_stopping() and not is_halted():
+    if run.is_active and not run.is_held(clock.now()) and not queue.is_stopping() and not is_halted():
         queue.enqueue_run(lease.run_id)
 
 

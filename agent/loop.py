@@ -10,7 +10,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 
 from agent.budget import backoff_s, left, limit_reached
 from agent.errors import PlannerFault, Temporary
@@ -21,7 +20,7 @@ from agent.planner import Hypothesis, Move, Planner, Returned, ToolDescription, 
 from agent.proposals import Proposal, proposals
 from agent.toolhost import ToolHost
 from agent.transcript import Story, hypothesis, returned
-from runs import breaker, faults
+from runs import breaker, clock, faults
 from runs.models import Evidence, Run, Step, ToolCall
 from runs.services import calls as ledger
 from runs.services import drive as record
@@ -52,7 +51,7 @@ class Outfit:
 def drive(run: Run, lease: Lease, outfit: Outfit) -> None:
     """Move the run until it waits or ends, or the lease is somebody else's. Safe to repeat: rows tell where it is."""
     story = Story()
-    while run.is_active and not run.is_held(timezone.now()) and not outfit.should_stop() and not is_halted():
+    while run.is_active and not _is_held(run) and not outfit.should_stop() and not is_halted():
         try:
             match run.state:
                 case RunState.QUEUED:
@@ -68,6 +67,10 @@ def drive(run: Run, lease: Lease, outfit: Outfit) -> None:
             story = Story()
             if run.lease_epoch != lease.epoch:
                 return
+
+
+def _is_held(run: Run) -> bool:
+    return bool(run.hold_reason) and run.is_held(clock.now())
 
 
 def _begin(run: Run, lease: Lease, outfit: Outfit) -> None:
@@ -176,7 +179,7 @@ def _meet(run: Run, lease: Lease, fault: PlannerFault) -> None:
 
 
 def _in(seconds: float) -> datetime:
-    return timezone.now() + timedelta(seconds=seconds)
+    return clock.now() + timedelta(seconds=seconds)
 
 
 def _so_far(run: Run, stopped_by: str = "") -> dict[str, Any]:

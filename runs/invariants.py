@@ -15,8 +15,8 @@ from functools import cache, cached_property
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
+from runs import clock
 from runs.audit import canonical, digest, verify_chain
 from runs.models import Approval, Evidence, Run, Step, ToolCall, Vote
 from runs.services.binding import bound_digest
@@ -82,9 +82,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """When a call left, and with what."""
+    """With what a call left."""
 
-    at: datetime
     seq: int
     args: Mapping[str, Any]
 
@@ -112,7 +111,7 @@ def _hits(run: Run) -> list[Hit]:
         calls=list(run.calls.all()),
         approvals=list(run.approvals.select_related("call").prefetch_related("votes")),
         evidence=list(run.evidence.all()),
-        now=timezone.now(),
+        now=clock.now(),
     )
     return [hit for check in CHECKS for hit in check(record)]
 
@@ -258,8 +257,8 @@ def harm_was_approved(record: Record) -> Iterator[Hit]:
 def _start_of(record: Record, call: ToolCall) -> Start | None:
     """By the chained intent; by the ledger's own word where that has expired."""
     if intent := record.first_intent.get(call.pk):
-        return Start(intent.at, intent.seq, intent.payload["args"])
-    return Start(call.started_at, 0, call.args) if call.started_at else None
+        return Start(intent.seq, intent.payload["args"])
+    return Start(0, call.args) if call.started_at else None
 
 
 def _ran_by_rule(record: Record, call: ToolCall) -> bool:
@@ -279,7 +278,8 @@ def _why_not_covered(approval: Approval, call: ToolCall, start: Start) -> str:
         return f"{len(voters)} of {approval.required} others had approved"
     if any(not vote.approve for vote in votes):
         return "somebody had denied it"
-    if approval.decided_at is None or not approval.decided_at <= start.at < approval.expires_at:
+    decided, used = approval.decided_at, approval.consumed_at  # both by the clock that decides, unlike a Step's time
+    if decided is None or used is None or not decided <= used < approval.expires_at:
         return "not between its decision and its expiry"
     return ""
 

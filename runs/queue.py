@@ -20,12 +20,11 @@ from typing import Any
 import django_rq
 import redis
 from django.conf import settings
-from django.utils import timezone
 from django.utils.module_loading import import_string
 from rq import SimpleWorker, worker_registration
 from rq.job import Job
 
-from runs import faults
+from runs import clock, faults
 from runs.models import Run
 from runs.services.leases import keeper
 from runs.slots import Slots
@@ -136,7 +135,7 @@ def enqueue_run(run_id: int) -> bool:
     except (redis.RedisError, OSError) as error:
         log.warning("run %s is not enqueued (%s); the reconciler will find it", run_id, error)
         return False
-    Run.objects.filter(pk=run_id).update(enqueued_at=timezone.now())
+    Run.objects.filter(pk=run_id).update(enqueued_at=clock.now())
     return True
 
 

@@ -14,9 +14,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections
 from django.db.models import Q
-from django.utils import timezone
 
-from runs import queue
+from runs import clock, queue
 from runs.heads import BadLine, HeadsWriter
 from runs.models import Run
 from runs.notify.sender import Sender
@@ -32,7 +31,7 @@ def stranded() -> list[int]:
     """Runs that should move, that nobody holds a lease on, and whose last hint has had its time."""
     if is_halted():
         return []
-    now = timezone.now()
+    now = clock.now()
     hint_lost = Q(enqueued_at=None) | Q(enqueued_at__lt=now - timedelta(seconds=settings.RECONCILE_S))
     unleased = Q(lease_until=None) | Q(lease_until__lt=now)
     return list(Run.objects.movable(now).filter(unleased, hint_lost).order_by("id").values_list("pk", flat=True)[:500])

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from runs import faults, queue
+from runs import clock, faults, queue
 from runs.models import Approval, Run, Vote
 from runs.permissions import counting_votes, may, possible_voters
 from runs.redaction import redact
@@ -88,7 +88,7 @@ def _closed(run: Run, approval: Approval, voter: User, operands: Mapping[str, st
     """Close a pending request whose time is over or that no longer stands; the refusal to raise once that is kept."""
     if approval.state != ApprovalState.PENDING:
         return None
-    if approval.is_expired(timezone.now()):
+    if approval.is_expired(clock.now()):
         _expire(run, approval)
         return Refused("expired", "Nobody decided in time; this request has expired.", 410)
     if not may(voter, "vote", approval) or (lapse := lapse_of(approval, operands)) is None:
@@ -136,7 +136,7 @@ def is_fresh(signed_in_at: datetime | None) -> bool:
 
 
 def _vote(run: Run, approval: Approval, user: User, approve: bool, reason: str, door: str) -> None:
-    actor, now = Actor.person(user), timezone.now()
+    actor, now = Actor.person(user), clock.now()
     Vote.objects.create(approval=approval, user=user, approve=approve, reason=reason, door=door, at=now)
     append(
         run, StepKind.VOTE, "approve" if approve else "deny", actor=actor.name,
@@ -150,7 +150,7 @@ def _vote(run: Run, approval: Approval, user: User, approve: bool, reason: str, 
 
 
 def _decide(run: Run, approval: Approval, state: ApprovalState, who: str, reason: str) -> None:
-    approval.state, approval.decided_at = state, timezone.now()
+    approval.state, approval.decided_at = state, clock.now()
     approval.decided_by, approval.reason = who, reason
     approval.save(update_fields=["state", "decided_at", "decided_by", "reason"])
     call = approval.call
@@ -196,7 +196,7 @@ def _expire(run: Run, approval: Approval) -> None:
 
 def expire_approvals() -> int:
     """Close the requests whose time is over, and let their runs go on. Returns how many. Safe to repeat."""
-    now = timezone.now()
+    now = clock.now()
     overdue = Approval.objects.filter(state=ApprovalState.PENDING, expires_at__lte=now).values_list("pk", flat=True)
     return sum(expire_request(approval_id, unless_after=now) for approval_id in list(overdue[:200]))
 
@@ -214,7 +214,7 @@ def expire_request(approval_id: int, unless_after: datetime | None = None) -> bo
 
 def renew_lapsed() -> int:
     """Close pending requests that no longer stand: rules, tools or arguments changed. How many. Safe to repeat."""
-    waiting = Approval.objects.pending().filter(kind=ApprovalKind.CALL, expires_at__gt=timezone.now())
+    waiting = Approval.objects.pending().filter(kind=ApprovalKind.CALL, expires_at__gt=clock.now())
     versions: dict[int, str] = {}
     found = 0
     for approval in waiting.select_related("run__team", "call__run__team").order_by("id")[:1_000]:

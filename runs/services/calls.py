@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from runs import faults
+from runs import clock, faults
 from runs.audit import canonical, digest
 from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall
 from runs.redaction import redact, redact_json
@@ -93,7 +93,7 @@ def _write_intent(run: Run, lease: Lease, call: ToolCall) -> None:
         driven_ms=run.driven_ms + lease.lap_ms(),
     )  # fmt: skip
     if call.status == CallStatus.APPROVED:
-        _consume(call, step.at)
+        _consume(call, clock.now())
     call.status, call.started_at = CallStatus.STARTED, step.at
     call.save(update_fields=["status", "started_at"])
 

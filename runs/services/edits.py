@@ -8,9 +8,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Max
-from django.utils import timezone
 
-from runs import faults, toolbox
+from runs import clock, faults, toolbox
 from runs.audit import canonical, digest
 from runs.models import Approval, Run, ToolCall
 from runs.permissions import may_edit
@@ -80,7 +79,7 @@ def _checked(approval: Approval, editor: User, wanted: Mapping[str, Any], args_s
         if approval.is_open or approval.is_question:
             raise forbidden(verdict.why)
         raise Refused("already_decided", "This request is no longer open.")
-    if approval.is_expired(timezone.now()):
+    if approval.is_expired(clock.now()):
         raise Refused("expired", "Nobody decided in time; this request has expired.", 410)
     if args_sha256 != approval.args_sha256:
         raise Refused("arguments_changed", "These are not the arguments of this request; read it again.")
@@ -99,7 +98,7 @@ def _replace(
     actor, old = Actor.person(editor), approval.call
     names = ", ".join(change.name for change in changed)
     void_request(approval, "edited", f"{editor.get_username()} changed {names}.")
-    old.status, old.finished_at = CallStatus.EDITED, timezone.now()
+    old.status, old.finished_at = CallStatus.EDITED, clock.now()
     old.summary = f"{editor.get_username()} changed {names}; the changed call took its place."[:1_000]
     old.save(update_fields=["status", "summary", "finished_at"])
     call = _successor(

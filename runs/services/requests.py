@@ -14,7 +14,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from runs import toolbox
+from runs import clock, toolbox
 from runs.audit import canonical, digest
 from runs.models import Approval, Run, ToolCall
 from runs.services.append import append
@@ -34,7 +34,7 @@ def open_request(
 
     The request of an edited call is its editor's, and neither they nor any requester before them may vote on it.
     """
-    text, now = canonical(call.args), timezone.now()
+    text, now = canonical(call.args), clock.now()
     if not ruling.version:
         ruling = replace(ruling, version=ruling_version(run.team))
     approval = Approval(

@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from runs import faults, queue
+from runs import clock, faults, queue
 from runs.audit import canonical
 from runs.models import Approval, Run, Team, ToolCall
 from runs.models.run import NOT_STARTED
@@ -68,7 +68,7 @@ def create_run(
     wanted.model = settings.MODEL if wanted.planner == "claude" else ""
     if leased_to:
         wanted.lease_epoch, wanted.lease_owner, wanted.lease_alone = 1, leased_to, True
-        wanted.lease_until = timezone.now() + timedelta(seconds=settings.LEASE_S)
+        wanted.lease_until = clock.now() + timedelta(seconds=settings.LEASE_S)
     if earlier := _earlier(wanted):
         return Created(_same(earlier, wanted), created=False)
     try:
