@@ -18,7 +18,7 @@ from runs.services.halt import is_halted
 from runs.services.leases import Lease, still_holds
 from runs.states import RETURNED, CallStatus, Effect
 from tools import registry
-from tools.base import Risk, ToolError
+from tools.base import Risk, Stored, ToolError
 from tools.sources import SourceSpec
 
 TRIES = 2  # of a call whose key settles it, when its process was lost
@@ -163,12 +163,12 @@ def _links(run: Run) -> dict[str, str]:
     return {"run": str(run.pk), "run_url": f"{settings.PUBLIC_URL}/runs/{run.pk}/"}
 
 
-def _evidence(run_id: int, name: str) -> dict[str, Any]:
+def _evidence(run_id: int, name: str) -> Stored:
     number = int(name[1:]) if name[:1] == "E" and name[1:].isdecimal() else 0
     row = Evidence.objects.filter(run_id=run_id, number=number).first()
     if row is None:
         raise ToolError(f"There is no evidence {name!r} in this run.")
-    return row.data
+    return Stored(row.data, row.source, row.query, row.freshness)
 
 
 def _result(end: CallEnd) -> ledger.CallResult:

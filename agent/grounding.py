@@ -27,6 +27,7 @@ class Exhibit:
     load: Callable[[], Mapping[str, Any]]
     source: str = ""
     freshness: datetime | None = None
+    judged: dict[str, Checked] = field(default_factory=dict, compare=False, repr=False)  # evidence never changes
 
     @cached_property
     def data(self) -> Mapping[str, Any]:
@@ -91,6 +92,13 @@ def _check(claim: Claim, exhibits: Mapping[str, Exhibit]) -> Checked:
     exhibit = exhibits.get(claim.evidence)
     if exhibit is None:
         return _fails(claim, f"there is no evidence {claim.evidence or 'named'} in this run")
+    key = claim.model_dump_json()
+    if key not in exhibit.judged:
+        exhibit.judged[key] = _judge(claim, exhibit)
+    return exhibit.judged[key]
+
+
+def _judge(claim: Claim, exhibit: Exhibit) -> Checked:
     if exhibit.status == Status.ERROR:
         return _fails(claim, f"{exhibit.name} is a failed call; it shows nothing")
     if claim.kind == "absence":

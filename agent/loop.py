@@ -15,7 +15,7 @@ from agent.budget import backoff_s, left, limit_reached
 from agent.errors import PlannerFault, Temporary
 from agent.evaluate import PastCall, checked_facts, loop_found, problems, report_so_far, settle
 from agent.execute import Watch, execute_move, look_at_sources
-from agent.grounding import Exhibit, exhibits_of
+from agent.grounding import Exhibit
 from agent.planner import Hypothesis, Move, Planner, Returned, ToolDescription, Transcript, Usage
 from agent.proposals import Proposal, proposals
 from agent.toolhost import ToolHost
@@ -59,9 +59,9 @@ def drive(run: Run, lease: Lease, outfit: Outfit) -> None:
                 case RunState.PLAN:
                     _plan(run, lease, outfit, story)
                 case RunState.EXECUTE_TOOL:
-                    _execute(run, lease, outfit)
+                    _execute(run, lease, outfit, story)
                 case RunState.EVALUATE:
-                    _evaluate(run, lease)
+                    _evaluate(run, lease, story)
         except Overtaken:
             run.refresh_from_db()
             story = Story()
@@ -101,15 +101,17 @@ def _ask_planner(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
     else:
         breaker.report_answer(run.planner)
         # Judged before the transaction: looking for copied text in large results takes a while.
-        _accept(run, lease, move, [] if move.is_conclusion else _ruled(run, proposals(move.requests)))
+        facts = checked_facts(move.hypotheses, _exhibits(run, story))
+        _accept(run, lease, move, facts, [] if move.is_conclusion else _ruled(run, proposals(move.requests)))
 
 
 @faults.point("move.keep")
 @transaction.atomic
-def _accept(run: Run, lease: Lease, move: Move, calls: Sequence[ledger.PlannedCall]) -> None:
+def _accept(
+    run: Run, lease: Lease, move: Move, facts: list[dict[str, Any]], calls: Sequence[ledger.PlannedCall]
+) -> None:
     """The answer and what it leads to, in one commit: nothing acts on an answer that was not kept."""
     model_calls.record_model_call(run, lease, _answer(move), _spent(move.usage))
-    facts = checked_facts(move.hypotheses, _exhibits(run))
     if move.is_conclusion:
         record.conclude(run, lease, rationale=move.rationale, hypotheses=facts, request=asdict(move.requests[0]))
         return
@@ -127,36 +129,36 @@ def _ruled(run: Run, proposed: Sequence[Proposal]) -> list[ledger.PlannedCall]:
     ]  # fmt: skip
 
 
-def _execute(run: Run, lease: Lease, outfit: Outfit) -> None:
+def _execute(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
     if asking := execute_move(run, lease, outfit.host, outfit.watch):
         why = Step.objects.get(run=run, seq=run.plan_seq).payload["rationale"]
-        record.ask_approval(run, lease, asking, why, _so_far(run))
+        record.ask_approval(run, lease, asking, why, _so_far(run, story))
     elif run.state == RunState.EXECUTE_TOOL:
         ledger.tools_returned(run, lease, ToolCall.objects.filter(run=run, plan_seq=run.plan_seq).count())
 
 
-def _evaluate(run: Run, lease: Lease) -> None:
+def _evaluate(run: Run, lease: Lease, story: Story) -> None:
     """Ours, not the model's: check the conclusion if there is one, stop at a limit, else plan again."""
     came_by = Step.objects.filter(run=run, after=RunState.EVALUATE).exclude(before=RunState.EVALUATE).latest("seq")
     stopped_by = came_by.payload.get("stopped_by") or _limit(run) or loop_found(_past_calls(run))
     if conclusion := came_by.payload.get("request"):
-        _judge(run, lease, conclusion["args"], stopped_by)
+        _judge(run, lease, story, conclusion["args"], stopped_by)
     elif stopped_by:
-        record.finish(run, lease, _so_far(run, stopped_by))
+        record.finish(run, lease, _so_far(run, story, stopped_by))
     else:
-        record.replan(run, lease, words="Go on with what was found.", partial=_so_far(run))
+        record.replan(run, lease, words="Go on with what was found.", partial=_so_far(run, story))
 
 
-def _judge(run: Run, lease: Lease, conclusion: dict[str, Any], stopped_by: str) -> None:
+def _judge(run: Run, lease: Lease, story: Story, conclusion: dict[str, Any], stopped_by: str) -> None:
     """Check a conclusion. What does not hold is sent back once; after that it is listed as such."""
     try:
-        settled = settle(Report.model_validate(conclusion), _exhibits(run), run.as_of)
+        settled = settle(Report.model_validate(conclusion), _exhibits(run, story), run.as_of)
         wrong = problems(settled)
     except ValueError as error:
-        settled = _so_far(run, stopped_by or "the conclusion could not be read")
+        settled = _so_far(run, story, stopped_by or "the conclusion could not be read")
         wrong = [("report", " ".join(str(error).split())[:800])]
     if wrong and not run.sent_back and not stopped_by:
-        record.replan(run, lease, words="Some claims do not hold.", problems=wrong, partial=_so_far(run))
+        record.replan(run, lease, words="Some claims do not hold.", problems=wrong, partial=_so_far(run, story))
     else:
         record.finish(run, lease, settled)
 
@@ -182,10 +184,10 @@ def _in(seconds: float) -> datetime:
     return clock.now() + timedelta(seconds=seconds)
 
 
-def _so_far(run: Run, stopped_by: str = "") -> dict[str, Any]:
+def _so_far(run: Run, story: Story, stopped_by: str = "") -> dict[str, Any]:
     """The report from the hypotheses as they stand: final when something stopped the run, else marked as partial."""
     report = report_so_far([hypothesis(entry) for entry in run.hypotheses], run.answer, stopped_by)
-    return settle(report, _exhibits(run), run.as_of, stopped_by=stopped_by, partial=not stopped_by)
+    return settle(report, _exhibits(run, story), run.as_of, stopped_by=stopped_by, partial=not stopped_by)
 
 
 def _limit(run: Run) -> str:
@@ -203,8 +205,10 @@ def _results(run: Run, plan_seq: int) -> Sequence[Returned]:
     return [returned(call) for call in calls]
 
 
-def _exhibits(run: Run) -> dict[str, Exhibit]:
-    return exhibits_of(Evidence.objects.filter(run=run).defer("body"))
+def _exhibits(run: Run, story: Story) -> dict[str, Exhibit]:
+    """All evidence of the run; only what came since the last look is read."""
+    story.add_evidence(Evidence.objects.filter(run=run, number__gt=len(story.exhibits)).defer("body"))
+    return story.exhibits
 
 
 def _past_calls(run: Run) -> list[PastCall]:

@@ -40,6 +40,7 @@ def _claude(model: str) -> Planner:
         fallback_models=tuple(settings.FALLBACK_MODELS),
         max_tokens=settings.MODEL_MAX_TOKENS,
         timeout_s=settings.MODEL_TIMEOUT_S,
+        context_tokens=settings.CONTEXT_TOKENS,
     )
     planner: Planner = claude.ClaudePlanner(told)
     return planner

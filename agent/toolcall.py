@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from agent.jsonclean import clean
-from agent.toolwire import ContextSpec, FrameError, Frames, unpack_result
-from tools.base import Status, ToolError, ToolResult
+from agent.toolwire import ContextSpec, FrameError, Frames, pack_stored, unpack_result
+from tools.base import Status, Stored, ToolError, ToolResult
 
 START_S = 30.0  # importing every tool, on a busy machine
 LAST_WORDS_S = 2.0  # how long the template may take to report a dead child's exit code
@@ -29,7 +29,7 @@ class HostedCall:
     args: dict[str, Any]
     context: ContextSpec
     timeout_s: float
-    evidence: Callable[[str], dict[str, Any]]
+    evidence: Callable[[str], Stored]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Running:
 
     def _evidence(self, name: str) -> dict[str, Any]:
         try:
-            return {"data": self.call.evidence(name)}
+            return pack_stored(self.call.evidence(name))
         except ToolError as error:
             return {"problem": str(error)}
 

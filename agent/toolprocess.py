@@ -24,9 +24,9 @@ from functools import lru_cache
 from typing import Any
 
 from agent.jsonclean import clean_text
-from agent.toolwire import ContextSpec, Frames, pack_result, unpack_context
+from agent.toolwire import ContextSpec, Frames, pack_result, unpack_context, unpack_stored
 from tools import registry
-from tools.base import ToolContext, ToolError
+from tools.base import Stored, ToolContext, ToolError
 from tools.sources import SourceSet, SourceSpec
 
 PR_SET_PDEATHSIG = 1
@@ -151,7 +151,7 @@ def _answer(call: dict[str, Any], frames: Frames) -> dict[str, Any]:
         return {"ended": "raised", "text": text, "traceback": clean_text(traceback.format_exc())}
 
 
-def _context(spec: ContextSpec, evidence: Callable[[str], dict[str, Any]]) -> ToolContext:
+def _context(spec: ContextSpec, evidence: Callable[[str], Stored]) -> ToolContext:
     return ToolContext(
         key=spec.key,
         as_of=spec.as_of,
@@ -168,15 +168,14 @@ def _open_sources(specs: tuple[SourceSpec, ...]) -> SourceSet:
     return SourceSet(specs)
 
 
-def _ask_evidence(frames: Frames, name: str) -> dict[str, Any]:
+def _ask_evidence(frames: Frames, name: str) -> Stored:
     frames.send({"ended": "", "evidence": name})
     reply = frames.receive()
     if reply is None:
         raise EOFError("the caller is gone")
     if "problem" in reply:
         raise ToolError(reply["problem"])
-    found: dict[str, Any] = reply["data"]
-    return found
+    return unpack_stored(reply)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from agent.jsonclean import clean, clean_text, encode, shorten
-from tools.base import Status, ToolResult
+from tools.base import Status, Stored, ToolResult
 from tools.sources import SourceSpec
 from tools.sources.spec import pack_options, read_options
 
@@ -132,6 +132,16 @@ def pack_result(result: ToolResult, max_bytes: int = MAX_RESULT_BYTES) -> dict[s
         "freshness": result.freshness.isoformat() if result.freshness else None,
         "skipped": int(result.skipped),
     }
+
+
+def pack_stored(stored: Stored) -> dict[str, Any]:
+    freshness = stored.freshness.isoformat() if stored.freshness else None
+    return {"data": stored.data, "source": stored.source, "query": stored.query, "freshness": freshness}
+
+
+def unpack_stored(packed: Mapping[str, Any]) -> Stored:
+    freshness = datetime.fromisoformat(packed["freshness"]) if packed["freshness"] else None
+    return Stored(packed["data"], packed["source"], packed["query"], freshness)
 
 
 def unpack_result(packed: Mapping[str, Any]) -> ToolResult:

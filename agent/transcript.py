@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any, Protocol
 
+from agent.grounding import EvidenceRow, Exhibit, exhibits_of
 from agent.planner import Hypothesis, Item, Move, Noted, Planned, Returned, SentBack, SourceInfo, ToolRequest, Usage
 from tools.generate_report import Claim
 
@@ -45,6 +46,7 @@ class Story:
         self.items: list[Item] = []
         self.sources: tuple[SourceInfo, ...] = ()
         self.seen = 0  # seq of the last Step that was read
+        self.exhibits: dict[str, Exhibit] = {}  # all evidence so far, with what was found of each claim on it
         self._plan_seq = 0
         self._answered: Mapping[str, Any] = {}  # payload of the model call that the next plan came from
 
@@ -53,6 +55,10 @@ class Story:
         for step in steps:
             self.items.extend(self._items_of(step, results))
             self.seen = step.seq
+
+    def add_evidence(self, rows: Iterable[EvidenceRow]) -> None:
+        """Read further Evidence, in order of its number."""
+        self.exhibits |= exhibits_of(rows)
 
     def _items_of(self, step: StepRow, results: Results) -> Sequence[Item]:
         payload = step.payload

@@ -251,6 +251,7 @@ ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", "")
 MODEL = env.str("OPSPILOT_MODEL", "claude-sonnet-5-5")
 FALLBACK_MODELS: list[str] = env.list("OPSPILOT_FALLBACK_MODELS", [])
 MODEL_MAX_TOKENS = env.int("OPSPILOT_MODEL_MAX_TOKENS", 8_000)
+CONTEXT_TOKENS = env.int("OPSPILOT_CONTEXT_TOKENS", 60_000)  # of one prompt; above it old turns become a record
 MODEL_TIMEOUT_S = env.int("OPSPILOT_MODEL_TIMEOUT_S", 120)
 PLANNER = env.str("OPSPILOT_PLANNER", "claude" if ANTHROPIC_API_KEY else "analyst", validate=None)
 if PLANNER not in ("claude", "analyst"):

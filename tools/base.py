@@ -62,14 +62,24 @@ class ToolResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Stored:
+    """An earlier result of the run as it was kept, secrets taken out."""
+
+    data: dict[str, Any]
+    source: str = ""
+    query: dict[str, Any] = field(default_factory=dict)
+    freshness: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ToolContext:
-    """What a call may know: never the run. `evidence(name)` gives the stored data of an earlier result."""
+    """What a call may know: never the run. `evidence(name)` gives an earlier result; ToolError for no such name."""
 
     key: str  # idempotency key of this call; a write hands it to the other side
     as_of: datetime  # the run's "now"; every range is judged against it
     focus: datetime | None  # when the alert fired, where one is known
     sources: SourceSet
-    evidence: Callable[[str], dict[str, Any]]
+    evidence: Callable[[str], Stored]
     meta: Mapping[str, str] = field(default_factory=dict)  # links back to the run, for a ticket's text
 
 

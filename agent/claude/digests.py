@@ -17,7 +17,8 @@ from agent.planner import Returned
 
 Data = dict[str, Any]
 LINE_CHARS = 320
-MORE = "More: ask again with a narrower range, pattern or service."
+MORE = "More: read_evidence reads {evidence} itself; or ask again with a narrower range, pattern or service."
+ROOM = {"read_evidence": 6_000}  # characters: who reads on wants the lines, not their number
 
 
 class DigestMemory:
@@ -44,8 +45,13 @@ def digest(returned: Returned, fence: Fence, max_chars: int) -> str:
         head += f" · source {clean_text(returned.source)}"
     if returned.freshness:
         head += f" · newest row {returned.freshness.isoformat()}"
-    body, is_cut = _within(_lines(returned), max_chars)
-    return "\n".join([head, fence.around(body), *([MORE] if is_cut else [])])
+    body, is_cut = _within(_lines(returned), max(max_chars, ROOM.get(returned.tool, 0)))
+    return "\n".join([head, fence.around(body), *([_more(returned)] if is_cut else [])])
+
+
+def _more(returned: Returned) -> str:
+    read = returned.args.get("evidence") if returned.tool == "read_evidence" else returned.evidence
+    return MORE.format(evidence=read or "nothing")
 
 
 def _within(lines: Iterator[str], max_chars: int) -> tuple[str, bool]:
@@ -157,11 +163,17 @@ def _traces(returned: Returned, data: Data) -> Iterator[str]:
         yield f"failing span {span['at']} {span['service']} {span['name']}: {_clip(span['error'], LINE_CHARS)}"
 
 
+def _read(returned: Returned, data: Data) -> Iterator[str]:
+    for number, text in data.get("lines") or []:
+        yield f"{number}: {text}"
+
+
 DIGESTS: dict[str, Callable[[Returned, Data], Iterator[str]]] = {
     "search_logs": _logs,
     "query_metrics": _metrics,
     "list_changes": _changes,
     "query_traces": _traces,
+    "read_evidence": _read,
 }
 
 

@@ -19,6 +19,7 @@ from tools.base import Params
 from tools.generate_report import Claim
 
 CASE_TOOL = "read_case"
+MOST_FACTS = 20  # of one hypothesis: the newest
 PSEUDO_TOOLS = (NOTE_TOOL, CASE_TOOL)
 
 
@@ -97,16 +98,17 @@ def _note(block: dict[str, Any]) -> Note | None:
 
 def _joined(stated: Stated, earlier: Hypothesis | None) -> Hypothesis:
     facts = list(earlier.facts) if earlier else []
+    number = max((int(fact.id[1:]) for fact in facts), default=0)
     for fact in stated.facts:
         try:
-            facts.append(Claim.model_validate({"id": f"C{len(facts) + 1}", **fact.model_dump()}))
+            facts.append(Claim.model_validate({"id": f"C{(number := number + 1)}", **fact.model_dump()}))
         except ValidationError:
             continue  # a quote without its text: nothing to check it by
     return Hypothesis(
         id=stated.id,
         statement=stated.statement,
         status=stated.status,
-        facts=tuple(facts),
+        facts=tuple(facts[-MOST_FACTS:]),
         why=stated.why or (earlier.why if earlier else ""),
         entity=stated.entity or (earlier.entity if earlier else ""),
     )

@@ -75,7 +75,7 @@ def _large(context: ToolContext, params: Anything) -> ToolResult:
 
 
 def _from_evidence(context: ToolContext, params: Anything) -> ToolResult:
-    return ToolResult(Status.SUCCESS, "read", {"found": context.evidence(params.evidence)})
+    return ToolResult(Status.SUCCESS, "read", {"found": context.evidence(params.evidence).data})
 
 
 def _tool(name: str, run: Callable[[ToolContext, Any], ToolResult]) -> Tool:

@@ -18,7 +18,7 @@ import pytest
 from agent.toolhost import ROOT, HostedCall, ToolHost
 from agent.toolwire import ContextSpec
 from tests.agent import misbehaving_tools
-from tools.base import Status, ToolError
+from tools.base import Status, Stored, ToolError
 from tools.sources import SourceSpec
 
 AS_OF = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -56,10 +56,10 @@ def a_call(tool: str, timeout_s: float = 30, **args: Any) -> HostedCall:
     return HostedCall(tool, args, context, timeout_s, evidence=_evidence)
 
 
-def _evidence(name: str) -> dict[str, Any]:
+def _evidence(name: str) -> Stored:
     if name != "E1":
         raise ToolError(f"There is no evidence {name}.")
-    return {"total": 3}
+    return Stored({"total": 3}, source="shop:logs")
 
 
 def test_a_tool_gets_its_context_and_its_result_comes_back_whole(host: ToolHost) -> None:

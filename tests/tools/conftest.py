@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tools import registry
-from tools.base import ToolContext, ToolResult
+from tools.base import Stored, ToolContext, ToolResult
 from tools.sources import SourceSet, SourceSpec
 
 AS_OF = datetime(2026, 3, 1, 10, 0, tzinfo=UTC)
@@ -44,7 +44,9 @@ def open_sources(path: Path, name: str = "shop") -> SourceSet:
 
 
 def context_for(sources: SourceSet, as_of: datetime | None = AS_OF) -> ToolContext:
-    return ToolContext("key-1", as_of or sources.newest() or AS_OF, sources.alert_at(), sources, lambda name: {})
+    return ToolContext(
+        "key-1", as_of or sources.newest() or AS_OF, sources.alert_at(), sources, lambda name: Stored({})
+    )
 
 
 def ask_folder(path: Path, tool: str, as_of: datetime | None = AS_OF, **args: Any) -> ToolResult:

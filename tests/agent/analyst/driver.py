@@ -27,7 +27,7 @@ from agent.planner import (
     Transcript,
 )
 from tools import registry
-from tools.base import Status, ToolContext, ToolError, ToolResult
+from tools.base import Status, Stored, ToolContext, ToolError, ToolResult
 from tools.generate_report import Report
 from tools.sources import SourceSet, SourceSpec
 
@@ -112,7 +112,7 @@ class Driver:
 
     def _run(self, tool: str, args: dict[str, Any]) -> ToolResult:
         found = registry.get(tool)
-        context = ToolContext("key", self.as_of, self.focus, self.sources, lambda name: {})
+        context = ToolContext("key", self.as_of, self.focus, self.sources, lambda name: Stored({}))
         try:
             return found.run(context, found.params.model_validate(args))
         except ToolError as error:
