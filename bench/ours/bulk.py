@@ -14,7 +14,7 @@ from runs.states import StepKind
 STEPS_A_RUN = 10
 CHUNK = 50_000  # runs in one INSERT
 OPEN = 20  # the newest so many wait for people, as many before them are driven: history is what has ended
-VOTE_EVERY = 1_000  # steps
+VOTES = 100  # at least: a page of them is full in a small record too, or its query would seem dearer in a large one
 MINUTES_APART = 30
 
 
@@ -24,7 +24,7 @@ def fill(steps: int, team: int) -> int:
     for first in range(1, runs + 1, CHUNK):
         last = min(first + CHUNK - 1, runs)
         _insert(Run, first, last, _run(runs, team))
-        _insert(Step, first * STEPS_A_RUN, (last + 1) * STEPS_A_RUN - 1, _step())
+        _insert(Step, first * STEPS_A_RUN, (last + 1) * STEPS_A_RUN - 1, _step(min(1_000, max(1, steps // VOTES))))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return runs
@@ -42,9 +42,9 @@ def _run(runs: int, team: int) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _step() -> dict[str, str]:
+def _step(vote_every: int) -> dict[str, str]:
     kinds = " ".join(f"WHEN {place} THEN '{kind}'" for place, kind in enumerate(k for k in StepKind if k != "vote"))
-    vote = f"n % {VOTE_EVERY} = 0"
+    vote = f"n % {vote_every} = 0"
     return {
         "id": "n", "run_id": f"n / {STEPS_A_RUN}", "seq": f"n % {STEPS_A_RUN} + 1",
         "kind": f"CASE WHEN {vote} THEN 'vote' ELSE CASE n % {len(StepKind) - 1} {kinds} END END",
