@@ -159,7 +159,7 @@ class TicketAdmin(ReadOnlyAdmin):
 
 
 class NotificationAdmin(ReadOnlyAdmin):
-    list_display = ["id", "kind", "run_id", "target", "state", "tries", "error", "made_at", "ended_at"]
+    list_display = ["id", "run_id", "kind", "target", "state", "error", "made_at"]
     list_filter = ["state", "kind", "target"]
     search_fields = ["=run__id", "=uid"]
     list_select_related = ["target"]

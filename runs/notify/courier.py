@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 import re2
 from django.conf import settings
@@ -70,6 +70,8 @@ def _label(plugin: Any, message: Message, is_mail: bool) -> None:
         headers.setdefault("X-OpsPilot-Id", message.uid)
         if is_mail:
             headers.setdefault("Auto-Submitted", "auto-generated")  # RFC 3834: nobody's absence note answers
+            if run := message.fields.get("run"):  # RFC 5322: mail programs show what refers to the same as one thread
+                headers.setdefault("References", f"<run-{run}@{urlsplit(settings.PUBLIC_URL).hostname or 'opspilot'}>")
     if isinstance(extras := getattr(plugin, "payload_extras", None), dict):
         for name, value in message.fields.items():
             extras.setdefault(name, value)

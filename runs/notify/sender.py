@@ -35,7 +35,7 @@ class Flight(threading.Thread):
     def __init__(self, target: Target, note: Notification, message: Message, address: str, landed: queue.Queue[Flight]):
         super().__init__(name=f"notify-{note.pk}", daemon=True)
         self.target, self.note, self.why = target, note, BROKE
-        self.late_at = time.monotonic() + DEADLINE_S
+        self.began = time.monotonic()
         self._message, self._address, self._landed = message, address, landed
 
     def run(self) -> None:
@@ -50,8 +50,8 @@ class Flight(threading.Thread):
 class Sender:
     """At most one message under way to each target; one that fails rests longer each time."""
 
-    def __init__(self, targets: Sequence[Target]):
-        self._targets = targets
+    def __init__(self, targets: Sequence[Target], deadline_s: float = DEADLINE_S):
+        self._targets, self._deadline_s = targets, deadline_s
         self._flights: dict[Target, Flight] = {}  # those that are late too, for as long as they live
         self._late: set[Flight] = set()
         self._landed: queue.Queue[Flight] = queue.Queue()
@@ -100,7 +100,7 @@ class Sender:
         for target in self._targets:
             self._launch(target)
         waiting = [flight for flight in self._flights.values() if flight not in self._late]
-        self._await(PASS_S if waiting else patience_s)
+        self._await(min(PASS_S, self._deadline_s) if waiting else patience_s)
         self._name_late()
         return bool(waiting)
 
@@ -140,9 +140,9 @@ class Sender:
     def _name_late(self) -> None:
         """A message that is not through by its deadline has failed; its target waits until its thread ends."""
         for flight in self._flights.values():
-            if flight not in self._late and time.monotonic() > flight.late_at:
+            if flight not in self._late and time.monotonic() - flight.began > self._deadline_s:
                 self._late.add(flight)
-                mark_failed(flight.note, f"no answer within {DEADLINE_S:g} s")
+                mark_failed(flight.note, f"no answer within {self._deadline_s:g} s")
 
     def _rest(self, target: Target) -> None:
         self._failures[target] = self._failures.get(target, 0) + 1

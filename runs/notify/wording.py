@@ -100,14 +100,17 @@ def _link(approval: Approval, person: User | None) -> str:
 
 def _request(approval: Approval, kind: str, now: datetime) -> tuple[str, list[str], Level]:
     left = time_left((approval.expires_at - now).total_seconds())
-    asked = harmless(_sentence(approval), 90)
+    asked, run = harmless(_sentence(approval), 80), approval.run
     if approval.is_question:
-        return f"Did this happen? {asked}", [*_question(approval), *_about(approval.run)], "warning"
-    title = f"Approval needed: {asked}" if kind == NotificationKind.ASKED else f"{left} left to decide: {asked}"
+        return f"Run {run.pk}, did this happen? {asked}", [*_question(approval), *_about(run)], "warning"
+    title = f"Run {run.pk} needs approval: {asked}"
+    if kind != NotificationKind.ASKED:
+        title = f"Run {run.pk}, {left} left to decide: {asked}"
     votes = f"{plural(approval.required, 'vote')} needed" if approval.required > 1 else ""
     lines = [
         f"{harmless(_sentence(approval))} Nothing has happened yet.",
-        *_about(approval.run),
+        f"Found so far: {harmless(run.answer)}" if run.answer else "",
+        *_about(run),
         ". ".join(filter(None, [f"Risk: {approval.risk}", votes, _who(approval)])) + ".",
         f"Open for {left}, until {_at(approval.expires_at)}; then the run goes on without it.",
     ]
@@ -137,7 +140,7 @@ def _decision(approval: Approval) -> tuple[str, list[str], Level]:
     if approval.is_question:
         word = f"Answered, {ANSWERS['deny' if state == ApprovalState.DENIED else 'approve']}"
     by = f" by {who}" if who and state not in (ApprovalState.EXPIRED, ApprovalState.VOID) else ""
-    title = f"{word}{by}: {harmless(_sentence(approval), 80)}"
+    title = f"Run {approval.run_id}, {word[0].lower()}{word[1:]}{by}: {harmless(_sentence(approval), 70)}"
     reason = f"Reason: {harmless(approval.reason)}" if approval.reason else ""
     level: Level = "success" if word == "Approved" else "info"
     return title, [f"{word}{by}: {harmless(_sentence(approval))}", reason, *_about(approval.run)], level
@@ -150,10 +153,14 @@ def _end(run: Run) -> tuple[str, list[str], Level]:
         effects = effects_of(run.calls.all())
         sent = [f"- {call.tool}: {harmless(call.words)}" for call in effects.sent]
         lines = [what, effects.verdict, *sent, REMEDIES.get(run.failure_code, REMEDY), *_about(run)]
-        return f"{badge.word}: {harmless(run.goal, 90)}", lines, "failure"
+        return f"Run {run.pk} failed: {harmless(run.goal, 90)}", lines, "failure"
     head = " ".join(filter(None, [badge.word, run.severity]))
     lines = [harmless(line) for line in chat_text(run, "").splitlines()]
-    return f"{head}: {harmless(run.answer or run.goal, 90)}", [*lines, *_about(run)], "info"
+    return (
+        f"Run {run.pk}, {head[0].lower()}{head[1:]}: {harmless(run.answer or run.goal, 70)}",
+        [*lines, *_about(run)],
+        "info",
+    )
 
 
 def _about(run: Run) -> list[str]:

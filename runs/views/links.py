@@ -6,7 +6,6 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -27,4 +26,4 @@ def approval_link(request: HttpRequest, word: str) -> HttpResponse:
         return redirect_to_login(request.get_full_path())
     if request.user.pk != opened.user_id:
         raise PermissionDenied("This link was sent to somebody else. Log in as the person it was sent to.")
-    return redirect(f"{reverse('approval', args=[opened.approval_id])}#decide")
+    return redirect("approval", pk=opened.approval_id)  # to its top: who comes from a mail has read nothing yet

@@ -17,6 +17,7 @@ from pathlib import Path
 from django.conf import settings
 
 from opspilot_site.processes import manage
+from tests.standins.receivers import Receivers
 from tools.simulator import load_scenario, simulate
 
 SCENARIO, SEED = "db-pool-exhaustion", 4711
@@ -31,6 +32,7 @@ class Stack:
     url: str
     folder: Path
     pid: int
+    outside: Receivers  # where its notifications arrive
 
     def kill(self, program: str) -> None:
         """kill -9 one of the processes, for example "manage.py web"; `up` starts it again by itself."""
@@ -55,7 +57,9 @@ def running_stack(folder: Path) -> Iterator[Stack]:
     scenario = load_scenario(SCENARIO).model_copy(update={"log_lines": LOG_LINES})
     simulate(scenario, SEED, datetime.now(UTC), folder / "incident")
     port = _free_port()
-    env = _environment(folder, port)
+    outside = Receivers(folder)
+    outside.start()
+    env = {**_environment(folder, port), "OPSPILOT_NOTIFY": f"{outside.people_url} {outside.hook_url}"}
     subprocess.run([sys.executable, "-m", "tests.browser.seed"], env=env, cwd=settings.BASE_DIR, check=True)
     with (folder / "up.log").open("wb") as log:
         up = subprocess.Popen(manage("up"), env=env, cwd=settings.BASE_DIR, stdout=log, stderr=log)
@@ -63,10 +67,11 @@ def running_stack(folder: Path) -> Iterator[Stack]:
         words = f"the stack does not start: {folder / 'up.log'}"
         _wait(lambda: "Dashboard" in (folder / "up.log").read_text() or _has_ended(up), words)
         assert up.poll() is None, (folder / "up.log").read_text()
-        yield Stack(f"http://127.0.0.1:{port}", folder, up.pid)
+        yield Stack(f"http://127.0.0.1:{port}", folder, up.pid, outside)
     finally:
         up.terminate()
         up.wait(PATIENCE_S)
+        outside.stop()
 
 
 def _environment(folder: Path, port: int) -> dict[str, str]:

@@ -22,8 +22,8 @@ from runs.faults import Fault, InjectedFault
 from runs.models import Approval, Notification, NotificationTarget, Team
 from runs.notify.sender import Sender
 from runs.notify.targets import configured_targets
-from runs.states import ApprovalState, NotificationState
-from tests.runs.making import make_request
+from runs.states import ApprovalState, NotificationState, RunState
+from tests.runs.making import make_request, make_run
 from tests.standins.receivers import Receivers, wait_until
 from tests.trust.surroundings import ROOT, environment
 
@@ -94,11 +94,27 @@ def test_a_receiver_that_hangs_holds_up_neither_the_reconciler_nor_other_targets
         wait_until(lambda: (outside.folder / "held").exists())
         Approval.objects.filter(pk=second.pk).update(expires_at=timezone.now())
         wait_until(lambda: Approval.objects.get(pk=second.pk).state == ApprovalState.EXPIRED)
-        wait_until(lambda: any("Nobody decided" in mail["Subject"] for mail in outside.mails))
+        wait_until(lambda: any("nobody decided" in mail["Subject"] for mail in outside.mails))
         assert outside.calls == []
         (outside.folder / "hold").unlink()
         Notification.objects.filter(state=NotificationState.WAITING).update(next_at=timezone.now())
         wait_until(lambda: len({call["json"]["id"] for call in outside.calls}) == 2)
+    finally:
+        reconciler.terminate()
+        reconciler.wait(20)
+
+
+def test_a_sender_that_an_error_of_ours_ends_is_started_again_and_others_are_told(
+    team: Team, alice: User, outside: Receivers, tmp_path: Path
+) -> None:
+    env = environment(tmp_path, _database_url(), OPSPILOT_NOTIFY=outside.hook_url, OPSPILOT_RECONCILE_S="1")
+    reconciler = subprocess.Popen([sys.executable, "manage.py", "reconcile"], cwd=ROOT, env=env)
+    try:
+        wait_until(lambda: NotificationTarget.objects.count() == 1)
+        broken = make_run(team, alice, state=RunState.DONE, finished_at=timezone.now(), report={"actions": [{}]})
+        wait_until(lambda: Notification.objects.filter(run=broken, tries=1).exists())
+        make_request(team, alice)
+        wait_until(lambda: [call["json"]["event"] for call in outside.calls] == ["asked"])
     finally:
         reconciler.terminate()
         reconciler.wait(20)

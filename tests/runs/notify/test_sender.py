@@ -52,7 +52,7 @@ def test_a_run_is_told_from_its_request_to_its_answer(
     approval = parked(team, alice, goal="Why does checkout fail?")
     deliver()
     assert _events(outside) == ["asked"]
-    assert outside.mails[0]["Subject"].startswith("Approval needed: ")
+    assert outside.mails[0]["Subject"].startswith(f"Run {approval.run_id} needs approval: ")
     assert "Goal: Why does checkout fail?" in _body(outside)
     assert "bob can decide" in _body(outside)
     assert f"https://ops.example.org/approvals/{approval.pk}/" in _body(outside)
@@ -63,8 +63,11 @@ def test_a_run_is_told_from_its_request_to_its_answer(
     deliver()
     assert _events(outside) == ["asked", "decided", "done"]
     assert [str(mail["Subject"]).partition(":")[0] for mail in outside.mails] == [
-        "Approval needed", "Approved by bob", "Likely cause SEV2",
-    ]  # fmt: skip
+        f"Run {approval.run_id} needs approval",
+        f"Run {approval.run_id}, approved by bob",
+        f"Run {approval.run_id}, likely cause SEV2",
+    ]
+    assert {mail["References"] for mail in outside.mails} == {f"<run-{approval.run_id}@ops.example.org>"}
     assert "checkout ran out of database connections." in _body(outside)
     assert f"https://ops.example.org/runs/{approval.run_id}/" in _body(outside)
     deliver()
@@ -95,18 +98,19 @@ def test_a_denial_is_told_with_its_reason_and_an_expiry_as_nobodys(
     deliver()
 
     assert [str(mail["Subject"]).partition(":")[0] for mail in outside.mails] == [
-        "Denied by bob", "Nobody decided in time",
-    ]  # fmt: skip
+        f"Run {denied.run_id}, denied by bob",
+        f"Run {late.run_id}, nobody decided in time",
+    ]
     assert "Reason: A ticket exists already." in _body(outside, 0)
 
 
 def test_a_question_about_a_lost_call_is_told_as_one(
     team: Team, alice: User, deliver: Deliver, outside: Receivers
 ) -> None:
-    make_question(team, alice)
+    question = make_question(team, alice)
     deliver()
 
-    assert outside.mails[0]["Subject"].startswith("Did this happen?")
+    assert outside.mails[0]["Subject"].startswith(f"Run {question.run_id}, did this happen? ")
     assert "not sent again either way" in _body(outside)
 
 
@@ -181,8 +185,9 @@ def test_half_and_nine_tenths_of_the_time_are_told_once_each(
 
     assert _events(outside) == ["asked", "half", "last"]
     assert [str(mail["Subject"]).partition(" to decide")[0] for mail in outside.mails[1:]] == [
-        "11 h 53 min left", "2 h 17 min left",
-    ]  # fmt: skip
+        f"Run {approval.run_id}, 11 h 53 min left",
+        f"Run {approval.run_id}, 2 h 17 min left",
+    ]
 
 
 def test_who_was_away_is_told_the_last_reminder_only(
@@ -245,6 +250,22 @@ def test_a_target_that_works_again_gets_at_once_what_waited(
     deliver()
 
     assert _events(outside) == ["asked"] * 3
+
+
+def test_an_answer_that_does_not_come_fails_the_message_and_bars_its_target_alone(
+    team: Team, alice: User, deliver: Deliver, outside: Receivers
+) -> None:
+    (outside.folder / "hold").touch()
+    make_request(team, alice)
+    sender = Sender(configured_targets(), deadline_s=0.2)
+    sender.deliver_due()
+    make_request(team, alice)
+    _wait_is_over()
+    sender.deliver_due()
+
+    hooks = Notification.objects.filter(target__label__startswith="json").order_by("id")
+    assert [(note.tries, note.error) for note in hooks] == [(1, "no answer within 0.2 s"), (0, "")]
+    assert len(outside.mails) == 2
 
 
 def test_what_is_refused_too_often_is_given_up_and_said(

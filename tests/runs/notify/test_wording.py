@@ -100,7 +100,7 @@ def test_a_message_links_to_a_page_and_following_it_decides_nothing(
     answer = as_bob.get(link, follow=True)
 
     assert answer.status_code == 200
-    assert answer.redirect_chain[-1][0] == f"/approvals/{approval.pk}/#decide"
+    assert answer.redirect_chain[-1][0] == f"/approvals/{approval.pk}/"
     approval.refresh_from_db()
     assert (approval.state, approval.votes.count()) == ("PENDING", 0)
     assert approval.args_sha256 not in outside.mails[0].as_string()

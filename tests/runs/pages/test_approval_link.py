@@ -29,7 +29,7 @@ def _path(approval: Approval, user: User) -> str:
 
 def test_it_leads_to_the_decision(as_bob: Client, bob: User, approval: Approval) -> None:
     answer = as_bob.get(_path(approval, bob))
-    assert (answer.status_code, answer["Location"]) == (302, f"/approvals/{approval.pk}/#decide")
+    assert (answer.status_code, answer["Location"]) == (302, f"/approvals/{approval.pk}/")
 
 
 def test_whoever_is_not_logged_in_comes_back_to_it_after_the_log_in(client: Client, bob: User, approval: Approval):
@@ -37,7 +37,7 @@ def test_whoever_is_not_logged_in_comes_back_to_it_after_the_log_in(client: Clie
     asked = client.get(path)
     assert asked["Location"] == f"/login/?next={quote(path)}"
     back = client.post(asked["Location"], {"username": "bob", "password": PASSWORD, "next": path}, follow=True)
-    assert back.redirect_chain == [(path, 302), (f"/approvals/{approval.pk}/#decide", 302)]
+    assert back.redirect_chain == [(path, 302), (f"/approvals/{approval.pk}/", 302)]
     assert "You may vote." in back.content.decode()
 
 
