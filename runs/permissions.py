@@ -104,6 +104,15 @@ def may_halt(user: User | AnonymousUser) -> Verdict:
     return Verdict(False, "Only an administrator of this installation may stop everything or let it go on.")
 
 
+def may_change_rules(user: User | AnonymousUser, team: Team | None) -> Verdict:
+    """A team's administrators change its own rules; the installation's, which reach every team, its administrators."""
+    if team is not None:
+        return may(user, "administer", team)
+    if isinstance(user, User) and user.is_active and user.is_superuser:
+        return YES
+    return Verdict(False, "Only an administrator of this installation changes the rules that hold for every team.")
+
+
 def _may_vote(
     user: User, member: Membership | None, approval: Approval, voters: Callable[[Approval], list[User]] | None = None
 ) -> Verdict:

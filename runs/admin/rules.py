@@ -6,12 +6,19 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.db.models.fields.related import ForeignKey
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from runs.admin.entry import administered_teams
+from runs.admin.policy import Preview, preview_of
+from runs.admin.rule_form import RuleForm
 from runs.models import Membership, PolicyRule, Team
+from runs.services.actors import Actor
+from runs.services.rules import STEP, delete_rule, save_rule
+from runs.views.asking import asker
 
 
 class TeamOwnedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
@@ -57,10 +64,52 @@ def _rules_all(request: HttpRequest) -> bool:
 
 
 class PolicyRuleAdmin(TeamOwnedAdmin):
-    list_display = ["order", "name", "tool", "risk", "effect", "votes", "role", "team"]
-    list_display_links = ["name"]
-    list_select_related = ["team"]
-    ordering = ["order", "id"]
+    """One rule's form. The list is the policy page, where the order is seen and what it comes to."""
+
+    form = RuleForm
+    change_form_template = "admin/rule.html"
+    fieldsets = [
+        (None, {"fields": ["name", "team", "order"]}),
+        ("When", {"fields": ["tool", "risk", "arguments", ("environment", "only"), "starter", "copied"]}),
+        ("Then", {"fields": ["effect", ("votes", "role"), "expires"]}),
+    ]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        return redirect("admin:policy")
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        last = PolicyRule.objects.filter(team=None).last()
+        return {"order": last.order + STEP if last else STEP, **super().get_changeform_initial_data(request)}
+
+    def changeform_view(self, request: HttpRequest, object_id: Any = None, form_url: str = "",
+                        extra_context: dict[str, Any] | None = None) -> HttpResponse:  # fmt: skip
+        """A preview is answered with the form as it was typed and what the policy would come to; nothing is saved."""
+        shown = {"show_save_and_add_another": False, "show_save_and_continue": False, **(extra_context or {})}
+        if request.method == "POST" and "_preview" in request.POST:
+            row = self.get_object(request, object_id) if object_id else None
+            if self.has_change_permission(request, row) if row else self.has_add_permission(request):
+                shown["preview"] = _preview(self.get_form(request, row)(request.POST, instance=row))
+        return super().changeform_view(request, object_id, form_url, shown)
+
+    def save_model(self, request: HttpRequest, obj: PolicyRule, form: Any, change: bool) -> None:
+        save_rule(obj, Actor.person(asker(request)))
+
+    def delete_model(self, request: HttpRequest, obj: PolicyRule) -> None:
+        delete_rule(obj, Actor.person(asker(request)))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[PolicyRule]) -> None:
+        for row in queryset:
+            self.delete_model(request, row)
+
+
+def _preview(form: Any) -> Preview | None:
+    """What changes, and what the rules of its owner would come to; None for a form with mistakes."""
+    form.saves = True
+    if not form.is_valid():
+        return None
+    return preview_of(form.instance)
 
 
 class MembershipAdmin(TeamOwnedAdmin):

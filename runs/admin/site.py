@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 from django.utils import timezone
 
-from runs.admin import audit, queue, record, rules, stop
+from runs.admin import audit, policy, queue, record, rules, stop
 from runs.admin.entry import enters
 from runs.inbox import inbox_of
 from runs.views.asking import asker
@@ -59,6 +59,8 @@ class OpsPilotAdminSite(admin.AdminSite):
             path("approvals/decide", self._own(queue.decide_many), name="approvals_decide"),
             path("audit/", self._own(audit.audit_page), name="audit"),
             path("audit/export.<str:kind>", self._own(audit.export), name="audit_export"),
+            path("policy/", self._own(policy.policy_page), name="policy"),
+            path("policy/move", self._own(policy.move), name="policy_move"),
             path("stop/", self._own(stop.stop_page), name="stop"),
             *super().get_urls(),
         ]

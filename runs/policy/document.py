@@ -46,16 +46,34 @@ def read_document(text: str) -> list[Rule]:
     """The rules of a file, in order. Raises PolicyError with every mistake that was found."""
     if len(text) > MOST_BYTES:
         raise PolicyError(f"{len(text):,} characters are too many for a rule set; at most {MOST_BYTES:,} are read")
-    try:
-        document = yaml.load(text, _Loader)  # noqa: S506  a SafeLoader
-    except yaml.YAMLError as error:
-        raise PolicyError(f"this is not YAML: {' '.join(str(error).split())}") from None
+    document = _loaded(text)
     entries = document.get("rules") if isinstance(document, dict) else None
     if not isinstance(entries, list):
         raise PolicyError("a rule set is a mapping with a list `rules`")
     if unknown := [str(key) for key in document if key != "rules"]:
         raise PolicyError(f"beside `rules` nothing is read, but there is {', '.join(unknown)}")
     return _read(entries)
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # noqa: S506  a SafeLoader
+    except yaml.YAMLError as error:
+        raise PolicyError(f"this is not YAML: {' '.join(str(error).split())}") from None
+
+
+def read_mapping(text: str) -> dict[str, Any]:
+    """The tests on arguments as a person types them. Raises PolicyError; whether they can be used the Rule says."""
+    loaded = _loaded(text) if text.strip() else {}
+    if not isinstance(loaded, dict):
+        raise PolicyError("write an argument, a colon and a test, such as severity: [SEV1, SEV2]")
+    return {str(name): test for name, test in loaded.items()}
+
+
+def write_mapping(tests: dict[str, Any]) -> str:
+    """Tests on arguments as `read_mapping` takes them back, one a line."""
+    lines = (yaml.safe_dump({name: test}, default_flow_style=None, allow_unicode=True) for name, test in tests.items())
+    return "".join(lines).strip()
 
 
 def _read(entries: list[Any]) -> list[Rule]:

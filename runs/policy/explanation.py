@@ -69,7 +69,7 @@ def explain(rules: Sequence[Rule], tools: Mapping[str, str]) -> list[Verdict]:
 
 def _cases(rules: Sequence[Rule], tool: str, risk: str) -> Iterator[Case]:
     for number, rule in enumerate(rules, start=1):
-        if rule.is_about(tool, risk):
+        if rule.is_about(tool, risk) and not any(covers(earlier, rule) for earlier in rules[: number - 1]):
             yield Case(rule.conditions_in_words(), rule.effect_in_words(), number, rule.name)
             if not rule.is_conditional:
                 return

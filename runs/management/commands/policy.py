@@ -17,7 +17,7 @@ from runs.backtest import Backtest, backtest
 from runs.display import reveal
 from runs.explaining import Explanation, explanation_of
 from runs.models import Team
-from runs.permissions import may
+from runs.permissions import may_change_rules
 from runs.policy.difference import difference
 from runs.policy.document import PRESETS, PolicyError, preset, read_document, write_document
 from runs.policy.rules import Rule, version_of
@@ -165,6 +165,6 @@ def _read(name: str) -> list[Rule]:
 def _administrator(team: Team | None) -> Actor:
     """Who changes rules here: an administrator's token, or the shell itself, which has the database anyway."""
     actor = shell_actor()
-    if actor.user is None or actor.user.is_superuser or (team and may(actor.user, "administer", team)):
-        return actor
-    raise forbidden(f"Only administrators change the {whose(team)}; {actor.user.get_username()} is none.")
+    if actor.user is not None and not (verdict := may_change_rules(actor.user, team)):
+        raise forbidden(verdict.why)
+    return actor

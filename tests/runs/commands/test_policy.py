@@ -83,7 +83,7 @@ def test_only_administrators_change_rules_by_token(
 ) -> None:
     token_of(alice)
     refused = shell("policy", "import", strict, "--apply")
-    assert refused.code == 1 and "Only administrators change the installation's rules" in refused.error
+    assert refused.code == 1 and "Only an administrator of this installation changes the rules" in refused.error
     assert tuple(own_rules(None)) == preset("team")
 
     add_member(team, bob, Role.ADMINISTRATOR)

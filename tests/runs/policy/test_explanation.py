@@ -40,6 +40,15 @@ def test_each_tool_is_told_what_happens_when() -> None:
     assert _lines(rules, "destructive", "restart") == ["is refused (no rule matches)"]
 
 
+def test_a_rule_that_can_never_match_is_no_case_of_any_tool() -> None:
+    rules = [a_rule(name="wide", tool="create_*", then="refuse", arguments={"severity": ["SEV1", "SEV2"]}),
+             a_rule(name="vain", tool="create_ticket", **SEV1), a_rule(name="rest", then="confirm")]  # fmt: skip
+
+    assert [line.rpartition("(")[2] for line in _lines(rules, "write", "create_ticket")] == [
+        "rule 1 “wide”)", "rule 3 “rest”)",
+    ]  # fmt: skip
+
+
 def test_tools_that_fare_alike_are_told_together() -> None:
     (verdict,) = [v for v in explain([a_rule(risk="write")], TOOLS) if v.risk == "write"]
 
