@@ -23,6 +23,7 @@ class SwaggerView(SpectacularSwaggerSplitView):
 
     url_name = "schema"
     template_name = "api/docs.html"
+    http_method_names = ("get", "head")  # its OPTIONS would look for a template that is not there
 
     @extend_schema(exclude=True)
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
