@@ -15,7 +15,7 @@ from django.conf import settings
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.quality import loghub, nezha, petshop, rootcausebench, scenarios
+from bench.quality import loghub, nezha, petshop, rootcausebench, scenarios, series
 from bench.quality.case import Case, Incident, Result, Suite
 from bench.quality.investigators import investigators, side_by_side
 from bench.quality.scores import as_json, show
@@ -24,7 +24,16 @@ from bench.table import WIDTH
 help = "how good: labelled incidents and series, answered and scored"
 SUITES: dict[str, Suite] = {
     suite.name: suite
-    for suite in (nezha.TT, petshop.SUITE, rootcausebench.SUITE, loghub.SUITE, nezha.OB, scenarios.SUITE)
+    for suite in (
+        nezha.TT,
+        petshop.SUITE,
+        rootcausebench.SUITE,
+        series.NAB,
+        series.MS_CLOUD,
+        loghub.SUITE,
+        nezha.OB,
+        scenarios.SUITE,
+    )
 }
 MOST_JOBS = 2
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from bench.quality import loghub, nezha, petshop, rootcausebench
+from bench.quality import loghub, nezha, petshop, rootcausebench, series
 from bench.quality.case import Answer, Result, Verdict, at_rank, share
 from bench.quality.spread import spread
 
@@ -207,3 +207,48 @@ def test_loghub_counts_lines_in_exact_groups_and_the_groups_themselves(tmp_path:
 
     assert case.id == "Shop"
     assert case.judge().marks == {"GA": 1.0, "FGA": 1.0}
+
+
+def test_nab_rewards_early_alerts_and_charges_false_ones() -> None:
+    windows = [(400, 499)]
+
+    assert series.nab_score(1_000, windows, []) == (-1.0, 0, 0)
+    assert series.nab_score(1_000, windows, [400, 450]) == (pytest.approx(1.0), 1, 0)
+    late, found, _ = series.nab_score(1_000, windows, [499])
+    assert (found, round(late, 3)) == (1, 0.025)
+    assert series.nab_score(1_000, windows, [20]) == (-1.0, 0, 0)  # in the probation
+    assert series.nab_score(1_000, windows, [200]) == (pytest.approx(-1.11), 0, 1)
+    soon, _, false = series.nab_score(1_000, windows, [505])
+    assert false == 1
+    assert -1.02 < soon < -1.01
+
+
+def test_events_are_found_with_a_tolerance_and_close_alerts_are_one() -> None:
+    assert series.match_events([(10, 12), (50, 50)], [8, 30, 33, 49]) == (2, 1)
+    assert series.match_events([], [5, 6, 20]) == (0, 2)
+    assert series.match_events([(10, 12)], []) == (0, 0)
+
+
+def test_nab_and_ms_cloud_read_their_tables(tmp_path: Path) -> None:
+    values = [10 + n % 3 for n in range(400)]
+    values[300:] = [500] * 100
+    minutes = [f"2024-01-01 {n // 60:02}:{n % 60:02}:00" for n in range(400)]
+    (tmp_path / "nab" / "labels").mkdir(parents=True)
+    (tmp_path / "nab" / "data" / "shop").mkdir(parents=True)
+    windows = {"shop/cpu.csv": [["2024-01-01 04:55:00.000000", "2024-01-01 05:30:00.000000"]], "not/here.csv": []}
+    (tmp_path / "nab" / "labels" / "combined_windows.json").write_text(json.dumps(windows))
+    rows = "".join(f"{at},{value}\n" for at, value in zip(minutes, values, strict=True))
+    (tmp_path / "nab" / "data" / "shop" / "cpu.csv").write_text("timestamp,value\n" + rows)
+    (case,) = series.load_nab(tmp_path / "nab", 0)
+    marks = case.judge().marks
+    assert (marks["windows"], marks["found"], marks["false"]) == (1, 1, 0)
+    assert marks["raw"] > 0.9
+
+    (tmp_path / "ms" / "rates").mkdir(parents=True)
+    labelled = "".join(
+        f"{at},{value},{int(n >= 300)}\n" for n, (at, value) in enumerate(zip(minutes, values, strict=True))
+    )
+    packed = gzip.compress(f"TimeStamp,Value,Label\n{labelled}".encode())
+    (tmp_path / "ms" / "rates" / "a.csv.gz").write_bytes(packed)
+    (case,) = series.load_ms_cloud(tmp_path / "ms", 0)
+    assert case.judge().marks == {"found": 1.0, "false": 0.0, "missed": 0.0}
