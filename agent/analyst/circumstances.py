@@ -19,13 +19,13 @@ from agent.analyst.suspects import fault_words
 from agent.analyst.triage import Triage
 from agent.analyst.vocabulary import (
     hosts_in,
-    is_demand,
     says_certificate_expired,
     says_disk_full,
     says_lookup_failed,
     says_starved,
     says_troubled,
 )
+from tools.analysis.metric_words import is_demand
 from tools.analysis.terms import terms
 
 _HOST_METRIC = re2.compile(r"(?i)(^|[^a-z])(node|host|machine|vm|instance)([^a-z]|$)")

@@ -7,9 +7,9 @@ import numpy as np
 from agent.analyst.casefile import Casefile, Track
 from agent.analyst.facts import Fact, latest_fact
 from agent.analyst.moved import alert_track, best_tracks
-from agent.analyst.vocabulary import SYMPTOMS, kind_of
 from agent.analyst.wording import amount, clock, names, normal_words, unit_of
 from tools.analysis.anomalies import normal_of
+from tools.analysis.metric_words import SYMPTOMS, kind_of
 from tools.generate_report import Ruled
 
 MOST_TRACKS = 4

@@ -10,8 +10,9 @@ from datetime import datetime, timedelta
 from agent.analyst.casefile import Failure
 from agent.analyst.moved import Moved
 from agent.analyst.outbreaks import Outbreak
-from agent.analyst.vocabulary import is_demand, says_call_failed
+from agent.analyst.vocabulary import says_call_failed
 from tools.analysis.callgraph import CallGraph, rank
+from tools.analysis.metric_words import is_demand
 
 SAME_TIME = timedelta(minutes=5)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from agent.analyst.casefile import Casefile, Track, alert_text
-from agent.analyst.vocabulary import Signal, is_worse, kind_of
 from tools.analysis.anomalies import Departure, find_departure
+from tools.analysis.metric_words import Signal, is_worse, kind_of
 
 STRONG_Z = 12.0
 MIN_RATIO = 1.15

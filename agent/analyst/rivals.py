@@ -10,8 +10,8 @@ from agent.analyst.facts import Fact, change_fact, healthy_fact
 from agent.analyst.moved import best_tracks
 from agent.analyst.outbreaks import Outbreak
 from agent.analyst.suspects import Suspect
-from agent.analyst.vocabulary import kind_of
 from agent.analyst.wording import capital, change_words, clock, names, shorten
+from tools.analysis.metric_words import kind_of
 from tools.analysis.windows import compare_counts
 
 NEAR = timedelta(hours=6)

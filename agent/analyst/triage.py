@@ -10,8 +10,8 @@ from agent.analyst.casefile import Casefile, Failure
 from agent.analyst.leads import rank_services, starts_of, with_mentions
 from agent.analyst.moved import Moved, find_moved
 from agent.analyst.outbreaks import FEW_LINES, Outbreak, find_outbreaks
-from agent.analyst.vocabulary import SYMPTOMS
 from tools.analysis.callgraph import CallGraph
+from tools.analysis.metric_words import SYMPTOMS
 
 LULL = timedelta(minutes=20)  # a departure that ended this long before the symptom is another story
 

@@ -78,6 +78,10 @@ class SourceSet:
     def names(self) -> list[str]:
         return sorted({one.name for one in self.opened})
 
+    def baselines(self, kind: Kind) -> list[str]:
+        """Names of the sources that hold a quiet time of this kind."""
+        return [one.name for one in self.opened if one.is_baseline and kind in one.kinds()]
+
     def kinds(self) -> set[Kind]:
         """Kinds that at least one source can answer for."""
         return {kind for one in self.opened if not one.is_baseline for kind in one.kinds()}

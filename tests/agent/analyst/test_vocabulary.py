@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.analyst.vocabulary import is_worse, kind_of
+from tools.analysis.metric_words import is_worse, kind_of
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,11 @@ class Forest:
     def parent(self, span: Span) -> Span | None:
         return self._by_id.get((span.trace_id, span.parent_id)) if span.parent_id else None
 
+    def call_under(self, span: Span) -> Span | None:
+        """The server's span under a client's: the only child, where another service made it."""
+        children = self.children(span)
+        return children[0] if len(children) == 1 and children[0].service != span.service else None
+
     def self_ms(self, span: Span) -> float:
         """Duration less the time in which at least one child ran."""
         return self._self_ms[span.trace_id, span.span_id]
