@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from runs.links import approval_link
-from runs.models import Approval, Run, Team, Ticket
+from runs.models import Approval, PolicyRule, Run, Team, Ticket
 from runs.services.teams import add_member, make_team
 from runs.services.tokens import issue_token
 from runs.states import Role
@@ -110,7 +110,7 @@ class World:
         form = {
             "decision": "deny", "reason": REASON, "args_sha256": sha256, "id": [self.waiting.pk], "text": "look at E1",
             f"args_sha256-{self.waiting.pk}": sha256, "arg-title": "another title", "name": "laptop", "days": "7",
-            "scope": ["runs:read"],
+            "scope": ["runs:read"], "rule": PolicyRule.objects.filter(team=None).latest("order").pk, "to": "up",
         }  # fmt: skip
         return form, {}
 
