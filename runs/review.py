@@ -20,6 +20,7 @@ from runs.states import ApprovalState, CallStatus, RunState
 from runs.words import QUESTION, VERDICTS
 
 HAPPENED = (CallStatus.STARTED, CallStatus.SUCCESS, CallStatus.TRUNCATED, CallStatus.OUTCOME_UNKNOWN)
+SOURCES_TOLD = 4  # of one argument
 SOURCE_WORDS = {"alert": "the alert"}
 ROLES = ("mechanism", "change", "symptom", "scope", "healthy")  # a fact of the mechanism weighs most
 
@@ -150,11 +151,17 @@ def effect_words(approval: Approval) -> str:
 
 def arguments_of(approval: Approval) -> list[Argument]:
     """Every argument in full, read from the canonical bytes that will run, with where its text was copied from."""
-    copied = {mark["argument"]: [SOURCE_WORDS.get(s, s) for s in mark["sources"]] for mark in approval.call.taint}
+    copied = {mark["argument"]: _sources(mark["sources"]) for mark in approval.call.taint}
     return [
         Argument(name, _as_text(value), copied.get(name, []), isinstance(value, str))
         for name, value in json.loads(approval.args_canonical).items()
     ]
+
+
+def _sources(names: list[str]) -> list[str]:
+    """The sources of the longest copies by name, and how many more there are: a common name stands everywhere."""
+    told = [SOURCE_WORDS.get(name, name) for name in names[:SOURCES_TOLD]]
+    return [*told, f"{len(names) - SOURCES_TOLD} more"] if len(names) > SOURCES_TOLD else told
 
 
 def _edits(approval: Approval) -> list[Edit]:

@@ -46,8 +46,8 @@ class Mark:
     """One argument that holds copied text, and where that text was seen: `E4`, or `alert`."""
 
     argument: str
-    sources: list[str]
-    spans: list[str]  # normalised and cut, for people
+    sources: list[str]  # those of the longest copy first
+    spans: list[str]  # the longest, normalised and cut, for people
 
     def as_json(self) -> dict[str, Any]:
         return {"argument": self.argument, "sources": self.sources, "spans": self.spans}
@@ -98,9 +98,14 @@ class TaintIndex:
         forms = [form for form in self._forms if form.call == number and form.seen]
         for name in dict.fromkeys(form.argument for form in forms):
             own = [form for form in forms if form.argument == name]
-            sources = sorted({source for form in own for source in form.seen}, key=_by_number)
-            spans = dict.fromkeys(span for form in own for found in form.seen.values() for span in found)
-            yield Mark(name, sources, [span[:SPAN_SHOWN] for span in list(spans)[:MOST_SPANS]])
+            found = [(source, span) for form in own for source, spans in form.seen.items() for span in spans]
+            longest: dict[str, int] = {}
+            for source, span in found:
+                longest[source] = max(len(span), longest.get(source, 0))
+            yield Mark(
+                name, sorted(longest, key=lambda source: (-longest[source], *_by_number(source))),
+                [span[:SPAN_SHOWN] for span in sorted({span for _, span in found}, key=_by_length)[:MOST_SPANS]],
+            )  # fmt: skip
 
     def _shared(self, form: _Form, found: np.ndarray[Any, Any]) -> Iterator[str]:
         starts = np.flatnonzero(np.isin(form.windows, found)) if found.size else found
@@ -108,6 +113,10 @@ class TaintIndex:
             span = form.text[first : last + SPAN].strip()
             if len(span) >= SPAN and span not in self._trusted:  # blanks at its ends are no part of it
                 yield span
+
+
+def _by_length(span: str) -> tuple[int, str]:
+    return -len(span), span
 
 
 def _by_number(source: str) -> tuple[bool, int, str]:

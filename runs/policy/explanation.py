@@ -95,8 +95,10 @@ def notes(rules: Sequence[Rule], tools: Mapping[str, str], teams: Iterable[Voter
         if names and verdict.cases[-1].rule is None:
             rest = "every call" if len(verdict.cases) == 1 else "what no rule names"
             found.append(f"{', '.join(names)} ({verdict.risk}): {rest} is refused.")
+    alive = [number for number in range(1, len(rules) + 1) if not _in_vain(rules, number, tools)]
     for team in teams:
-        for number, rule in enumerate(rules, start=1):
+        for number in alive:
+            rule = rules[number - 1]
             if rule.then == Effect.APPROVE and team.at_least(rule.role) == rule.votes:
                 found.append(f"{_called(rules, number)} needs everybody who could vote in team {team.team}: what one "
                              "of them starts is never approved.")  # fmt: skip
@@ -109,10 +111,10 @@ def _called(rules: Sequence[Rule], number: int) -> str:
 
 def _in_vain(rules: Sequence[Rule], number: int, tools: Mapping[str, str]) -> str:
     rule, earlier = rules[number - 1], rules[: number - 1]
-    if deciding := _shadowed_by(rule, earlier):
+    named = {name: risk for name, risk in tools.items() if fnmatchcase(name, rule.tool)}
+    if deciding := _shadowed_by(rule, earlier, RISKS if "*" in rule.tool or not named else sorted(set(named.values()))):
         which = " and ".join(f"rule {place} “{rules[place - 1].name}”" for place in deciding)
         return f"{_called(rules, number)} can never match: {which} decide{'s' * (len(deciding) == 1)} before it."
-    named = {name: risk for name, risk in tools.items() if fnmatchcase(name, rule.tool)}
     if rule.tool.strip("*") and not named:
         return f"{_called(rules, number)} is about {rule.tool}, and no tool that is installed is called so."
     if rule.tool.strip("*") and rule.risk and rule.risk not in named.values():
@@ -121,10 +123,10 @@ def _in_vain(rules: Sequence[Rule], number: int, tools: Mapping[str, str]) -> st
     return ""
 
 
-def _shadowed_by(rule: Rule, earlier: Sequence[Rule]) -> list[int]:
+def _shadowed_by(rule: Rule, earlier: Sequence[Rule], risks: Sequence[str]) -> list[int]:
     """The places of the rules that together leave nothing for this one; empty where something is left."""
     deciding: dict[int, None] = {}
-    for part in _parts(rule):
+    for part in _parts(rule, risks):
         place = next((place for place, other in enumerate(earlier, start=1) if covers(other, part)), None)
         if place is None:
             return []
@@ -132,9 +134,9 @@ def _shadowed_by(rule: Rule, earlier: Sequence[Rule]) -> list[int]:
     return sorted(deciding)
 
 
-def _parts(rule: Rule) -> Iterator[Rule]:
+def _parts(rule: Rule, risks: Sequence[str]) -> Iterator[Rule]:
     """The rule cut by risk, starter and taint, so that several rules may cover it together."""
-    risks = [rule.risk] if rule.risk else RISKS
+    risks = [rule.risk] if rule.risk else risks
     taints: list[Any] = [True, False] if rule.tainted is None else [rule.tainted]
     for risk, starter, tainted in product(risks, rule.starter or STARTERS, taints):
         yield rule.model_copy(update={"risk": risk, "starter": [starter], "tainted": tainted})

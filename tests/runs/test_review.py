@@ -39,6 +39,9 @@ def test_an_argument_names_where_its_text_was_copied_from() -> None:
     shown = {argument.name: argument.copied_from for argument in arguments_of(approval)}
     assert shown == {"body": ["E2", "the alert"], "title": []}
 
+    marks[0]["sources"] = ["E7", "E1", "E2", "E3", "E4", "E5"]
+    assert arguments_of(approval)[0].copied_from == ["E7", "E1", "E2", "E3", "2 more"]
+
 
 def test_the_mechanism_leads_inferences_come_last_and_what_did_not_hold_is_no_fact() -> None:
     def claim(statement: str, role: str, verdict: str) -> dict[str, str]:

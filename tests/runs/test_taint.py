@@ -112,6 +112,12 @@ def test_each_argument_of_each_call_names_all_its_sources_in_order() -> None:
     ]
 
 
+def test_the_source_of_the_longest_copy_comes_first() -> None:
+    said = "request timed out after 5000ms"
+
+    assert marks({"body": f"It says: {said}"}, "a request timed out", said) == {"body": ["E2", "E1"]}
+
+
 def test_spans_are_kept_for_people_few_and_short() -> None:
     index = TaintIndex([{"body": f"{LOG} -- " + "x".join(LOG[place : place + 20] for place in range(0, 150, 25))}])
     index.look("E1", LOG)

@@ -67,6 +67,8 @@ def test_tools_that_fare_alike_are_told_together() -> None:
         ([a_rule(name="a", arguments={"severity": ["SEV1", "SEV2"]}), a_rule(name="b", **SEV1)], "Rule 2 “b” can"),
         ([a_rule(name="a", environment=["prod", "dev"]), a_rule(name="b", environment={"only": ["prod"]})], "Rule 2"),
         ([a_rule(name="a", tainted=True), a_rule(name="b", tainted=["url"])], "Rule 2"),
+        ([a_rule(name="r", risk="read"), a_rule(name="w", risk="write"), a_rule(name="t", tool="create_ticket")],
+         "Rule 3 “t” can never match: rule 2 “w” decides before it."),  # its tool only writes
         ([a_rule(name="x", tool="delete_*")], "is about delete_*, and no tool that is installed is called so"),
         ([a_rule(name="x", tool="create_ticket", risk="read")], "of risk read, but its risk is write"),
     ],

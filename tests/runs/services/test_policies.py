@@ -146,7 +146,7 @@ def test_copied_arguments_are_marked_with_results_and_alert(team: Team, alice: U
 
     (judged,) = judge(run, [_wanted("It says: latency above two seconds, pool of 10 exhausted.")])
 
-    assert [(mark["argument"], mark["sources"]) for mark in judged.taint] == [("body", ["E2", "alert"])]
+    assert [(mark["argument"], mark["sources"]) for mark in judged.taint] == [("body", ["alert", "E2"])]
 
 
 def test_the_goal_is_the_starters_own_words_unless_an_alert_wrote_it(team: Team, alice: User) -> None:
