@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,10 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from opspilot_site.effective import effective_settings
 from runs.models import Installation
+from runs.services.actors import Actor
+from runs.services.events import record_settings
 from runs.services.teams import seed_defaults
 
 
@@ -37,6 +41,8 @@ def prepare_database(*, demo: bool | None = None) -> Path | None:
         call_command("migrate", verbosity=0, interactive=False)
     _refuse_unguarded()
     seed_defaults(demo=bool(demo))
+    if demo is not None:  # a start, not a single investigation from somebody's shell
+        record_settings(effective_settings(), Actor.shell(getpass.getuser()))
     return copy
 
 

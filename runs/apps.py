@@ -14,8 +14,13 @@ class RunsConfig(AppConfig):
     verbose_name = "Investigations"
 
     def ready(self) -> None:
-        from runs import checks  # noqa: F401  registers the system checks
+        from runs import (
+            checks,  # noqa: F401  registers the system checks
+            signins,
+        )
         from runs.append_only import put_up, take_down
+
+        signins.connect()
 
         def before(using: str, **kwargs: Any) -> None:
             take_down(connections[using])

@@ -14,6 +14,7 @@ from django.shortcuts import redirect
 
 from runs.admin.entry import administered_teams
 from runs.admin.policy import Preview, preview_of
+from runs.admin.recorded import RecordedAdmin
 from runs.admin.rule_form import RuleForm
 from runs.models import Membership, PolicyRule, Team
 from runs.services.actors import Actor
@@ -21,7 +22,7 @@ from runs.services.rules import STEP, delete_rule, save_rule
 from runs.views.asking import asker
 
 
-class TeamOwnedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
+class TeamOwnedAdmin(RecordedAdmin):
     """Rows of a team. Its administrators change them; superusers change every team's and those of no team."""
 
     team_path = "team_id"

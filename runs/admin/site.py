@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from runs.admin import audit, policy, queue, record, rules, stop
 from runs.admin.entry import enters
+from runs.admin.recorded import RecordedPeople
 from runs.inbox import inbox_of
 from runs.views.asking import asker
 
@@ -37,7 +38,8 @@ class OpsPilotAdminSite(admin.AdminSite):
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Of what other apps offer, only users: the queue's dashboard would give every approver buttons that delete."""
         if model_or_iterable in (User, [User], (User,)):
-            super().register(model_or_iterable, admin_class, **options)
+            people = type("PeopleAdmin", (RecordedPeople, admin_class), {})
+            super().register(model_or_iterable, people, **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
         return enters(request)

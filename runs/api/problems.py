@@ -10,13 +10,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 from django.http import Http404
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
+from runs.audit import NoKey
 from runs.services.errors import Refused
 
 CONTENT_TYPE = "application/problem+json"
@@ -78,6 +79,9 @@ def problem_of(error: Exception) -> Problem:
         case RequestDataTooBig():
             limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
             return Problem(413, "body_too_large", f"The body is larger than {limit:,} bytes.")
+        case NoKey() | IntegrityError() if _is_unrecorded(error):
+            log.error("a change was refused because it could not be recorded: %s", error)
+            return Problem(503, "not_recorded", "This cannot be put on record now, so it was not done.")
         case OperationalError():
             log.error("the database does not answer: %s", error)
             words = "The database does not answer; try again shortly."
@@ -85,6 +89,11 @@ def problem_of(error: Exception) -> Problem:
         case _:
             log.error("the API failed", exc_info=error)
             return Problem(500, "internal_error", "OpsPilot made a mistake; its log says more.")
+
+
+def _is_unrecorded(error: Exception) -> bool:
+    """No key to sign with, or a trigger that let no row of a log be written."""
+    return isinstance(error, NoKey) or "append-only" in str(error)
 
 
 def _headers(error: APIException) -> dict[str, str]:

@@ -6,6 +6,7 @@ written, the exception takes the change with it: nothing is done and not on reco
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ from django.utils import timezone
 from runs.audit import canonical, digest, event_mac, stamp, storable
 from runs.models import AuditEvent, Installation
 from runs.services.actors import Actor
+
+SETTINGS = "settings_change"
 
 
 @transaction.atomic
@@ -51,3 +54,22 @@ def _locked() -> Installation:
     """The installation's row, which orders the chain. Made here where the first start has not done it yet."""
     found = Installation.objects.select_for_update().filter(pk=1).first()
     return found or Installation.objects.get_or_create(pk=1)[0]
+
+
+@transaction.atomic
+def record_settings(effective: Mapping[str, Any], actor: Actor) -> bool:
+    """One event where these settings are not those of the last start, with what differs. Safe to repeat.
+
+    Values are compared as JSON; the event keeps all of them for the next comparison. Never pass a secret.
+    """
+    _locked()
+    now: dict[str, Any] = json.loads(canonical(effective))
+    last = AuditEvent.objects.filter(verb=SETTINGS).order_by("-seq").first()
+    was: dict[str, Any] = last.payload["all"] if last else {}
+    changed = sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
+    if not changed:
+        return False
+    before = {name: was[name] for name in changed if name in was}
+    after = {name: now[name] for name in changed if name in now}
+    record_event(SETTINGS, actor=actor, object="settings", before=before if last else None, after=after, all=now)
+    return True

@@ -10,7 +10,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from runs.models import Installation
+from runs.services.actors import Actor
 from runs.services.errors import Refused
+from runs.services.events import record_event
 from runs.services.teams import add_member, default_team
 from runs.states import Role
 
@@ -41,6 +43,7 @@ def set_up_administrator(token: str, username: str, password: str, email: str = 
     if User.objects.filter(username=username).exists():
         raise Refused("name_taken", f"There is a user called {username} already; choose another name.", 409)
     user = User.objects.create_superuser(username, email, password)
+    record_event("setup", actor=Actor.person(user), object=f"user “{user.get_username()}”")
     add_member(default_team(), user, Role.ADMINISTRATOR)
     Installation.objects.filter(pk=1).update(setup_token_sha256="")
     return user

@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.contrib.auth.views import PasswordChangeView
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse_lazy
@@ -21,7 +22,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from runs.demo_links import user_of_link
+from runs.services.actors import Actor
 from runs.services.errors import Refused
+from runs.services.events import record_event
 from runs.services.installation import is_setup_token, set_up_administrator
 from runs.services.teams import use_solo_preset
 from runs.services.tokens import MAX_DAYS, issue_token, revoke_token
@@ -71,7 +74,11 @@ class PasswordChange(PasswordChangeView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Your password was changed. You are logged out everywhere else.")
-        return super().form_valid(form)
+        with transaction.atomic():
+            answer = super().form_valid(form)
+            person = asker(self.request)
+            record_event("password_change", actor=Actor.person(person), object=f"user “{person.get_username()}”")
+        return answer
 
 
 def _account(request: HttpRequest) -> dict[str, object]:
