@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.conf import settings
 from agent.toolhost import CallEnd, HostedCall, ToolHost
 from agent.toolwire import ContextSpec
 from runs import clock, faults, toolbox
-from runs.models import Evidence, Run, ToolCall
+from runs.models import Evidence, Run, Ticket, ToolCall
 from runs.services import calls as ledger
 from runs.services.append import Overtaken
 from runs.services.binding import Lapse, lapse_at_start
@@ -19,8 +20,11 @@ from runs.services.leases import Lease, still_holds
 from runs.states import RETURNED, CallStatus, Effect
 from tools import registry
 from tools.base import Risk, Stored, ToolError
+from tools.configuration import current
 from tools.sources import SourceSpec
+from tools.sources.spec import read_options
 
+MOST_TICKETS = 200
 TRIES = 2  # of a call whose key settles it, when its process was lost
 Watch = Callable[[float], None]  # told the deadline, in seconds from now, of what is about to be waited for
 
@@ -112,9 +116,10 @@ def _run_alone(run: Run, lease: Lease, host: ToolHost, watch: Watch, call: ToolC
         return
     if is_halted():
         raise Overtaken("everything is halted; no effect starts")
+    was_sent = call.status == CallStatus.STARTED
     ledger.start_call(run, lease, call)
     watch(registry.get(call.tool).timeout_s * TRIES)
-    end = _called(run, lease, host, call)
+    end = _called(run, lease, host, call, was_sent)
     if not end.is_certain:
         ledger.end_call(run, lease, call, CallStatus.OUTCOME_UNKNOWN, end.result.summary)
         return
@@ -129,16 +134,20 @@ def _settles(call: ToolCall) -> bool:
     return registry.get(call.tool).settle == "by_key"
 
 
-def _called(run: Run, lease: Lease, host: ToolHost, call: ToolCall) -> CallEnd:
-    """Send the call; where the other side knows its key, a lost answer is settled by sending the same key again."""
+def _called(run: Run, lease: Lease, host: ToolHost, call: ToolCall, was_sent: bool) -> CallEnd:
+    """Send the call; where the other side knows its key, a lost answer is settled by sending the same key again.
+
+    Once it was sent, a refusal says nothing of that try (the look-up may have failed): only an answer is certain.
+    """
     for _ in range(TRIES):
         if not still_holds(lease):
             raise Overtaken("the lease went to another driver between intent and call; nothing is sent")
         with faults.at("tool.call"):
             end = host.call(_hosted(run, call.tool, call.args, call.key))
-        if end.is_certain or not _settles(call):
-            break
-    return end
+        if end.ended == "returned" or (end.is_certain and not was_sent) or not _settles(call):
+            return end
+        was_sent = True
+    return replace(end, ended="raised") if end.is_certain else end
 
 
 def _lapse(call: ToolCall) -> Lapse | None:
@@ -154,9 +163,26 @@ def _unusable_approval(call: ToolCall) -> tuple[CallStatus, str] | None:
 
 
 def _hosted(run: Run, tool: str, args: dict[str, Any], key: str) -> HostedCall:
-    specs = tuple(SourceSpec(**source) for source in run.sources)
-    context = ContextSpec(key=key, as_of=run.as_of, focus=run.focus_at, sources=specs, meta=_links(run))
-    return HostedCall(tool, args, context, registry.get(tool).timeout_s, lambda name: _evidence(run.pk, name))
+    found = registry.get(tool)
+    context = ContextSpec(
+        key=key, as_of=run.as_of, focus=run.focus_at, sources=tuple(_spec(source) for source in run.sources),
+        meta=_links(run), tickets=open_tickets(run) if found.reads_tickets else (),
+    )  # fmt: skip
+    return HostedCall(tool, args, context, found.timeout_s, lambda name: _evidence(run.pk, name))
+
+
+def _spec(source: Mapping[str, Any]) -> SourceSpec:
+    """A source with the options of today's settings: the run keeps no path of a secret, and tokens rotate."""
+    return SourceSpec(**source, options=read_options(current().sources.get(source["name"], {})))
+
+
+def open_tickets(run: Run) -> tuple[Mapping[str, str], ...]:
+    """The open tickets of the run's team, newest first."""
+    rows = Ticket.objects.filter(run__team_id=run.team_id, state=Ticket.State.OPEN)[:MOST_TICKETS]
+    return tuple(
+        {"name": row.name, "title": row.title, "service": row.service, "url": row.url, "tracker": row.tracker}
+        for row in rows
+    )
 
 
 def _links(run: Run) -> dict[str, str]:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from agent.toolcall import LAST_WORDS_S, CallEnd, Child, HostedCall, Running, result_of
 from agent.toolwire import pack_context
+from tools.configuration import current
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class ToolHost:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._template = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "agent.toolprocess", str(theirs.fileno())],
+                [sys.executable, "-m", "agent.toolprocess", str(theirs.fileno()), current().as_json()],
                 cwd=ROOT,
                 env=_clean_environment(),
                 stdin=subprocess.DEVNULL,

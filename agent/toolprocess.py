@@ -1,9 +1,9 @@
 """The processes in which tools run: a template that forks children on demand, and the child that serves calls.
 
-Started by agent.toolhost as `python -m agent.toolprocess FD` with a clean environment. The template has one thread,
-all tools imported and no connection, so a fork is safe and takes milliseconds; a child keeps its parsed sources
-between calls. Nothing here outlives the worker: the template ends when the worker's end of its socket closes, a child
-when its caller's does.
+Started by agent.toolhost as `python -m agent.toolprocess FD CONFIGURATION` with a clean environment. The template has
+one thread, all tools imported and no connection, so a fork is safe and takes milliseconds; a child keeps its parsed
+sources between calls. Nothing here outlives the worker: the template ends when the worker's end of its socket closes,
+a child when its caller's does.
 """
 
 from __future__ import annotations
@@ -27,14 +27,16 @@ from agent.jsonclean import clean_text
 from agent.toolwire import ContextSpec, Frames, pack_result, unpack_context, unpack_stored
 from tools import registry
 from tools.base import Stored, ToolContext, ToolError
+from tools.configuration import configure, from_json
 from tools.sources import SourceSet, SourceSpec
 
 PR_SET_PDEATHSIG = 1
 MAX_ERROR_TEXT = 2_000
 
 
-def main(control_fd: int) -> None:
+def main(control_fd: int, configuration: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to answer
+    configure(from_json(configuration))
     registry.all_tools()
     gc.freeze()  # keeps the collector from copying pages that children share
     Template(socket.socket(fileno=control_fd)).serve()
@@ -159,6 +161,7 @@ def _context(spec: ContextSpec, evidence: Callable[[str], Stored]) -> ToolContex
         sources=_open_sources(spec.sources),
         evidence=evidence,
         meta=spec.meta,
+        tickets=spec.tickets,
     )
 
 
@@ -179,4 +182,4 @@ def _ask_evidence(frames: Frames, name: str) -> Stored:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2])

@@ -29,6 +29,7 @@ class ContextSpec:
     focus: datetime | None = None
     sources: tuple[SourceSpec, ...] = ()
     meta: Mapping[str, str] = field(default_factory=dict)
+    tickets: tuple[Mapping[str, str], ...] = ()
 
 
 class FrameError(Exception):
@@ -97,6 +98,7 @@ def pack_context(spec: ContextSpec) -> dict[str, Any]:
             [source.name, source.url, source.env, source.kind, pack_options(source.options)] for source in spec.sources
         ],
         "meta": dict(spec.meta),
+        "tickets": [dict(ticket) for ticket in spec.tickets],
     }
 
 
@@ -110,6 +112,7 @@ def unpack_context(packed: Mapping[str, Any]) -> ContextSpec:
             for name, url, env, kind, options in packed["sources"]
         ),
         meta=packed["meta"],
+        tickets=tuple(packed["tickets"]),
     )
 
 

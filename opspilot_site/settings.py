@@ -245,6 +245,8 @@ if DEMO:
 # Who is told what waits and what was found ------------------------------------------------------------------------
 NOTIFY = team_urls("OPSPILOT_NOTIFY", secret("OPSPILOT_NOTIFY"))  # [(team or "", an apprise URL)]
 
+TICKETS = env.str("OPSPILOT_TICKETS", "")  # URL of the tracker; without one tickets are kept here only
+
 # Planners --------------------------------------------------------------------------------------------------------
 ANTHROPIC_API_KEY = secret("ANTHROPIC_API_KEY")
 ANTHROPIC_BASE_URL = env.str("ANTHROPIC_BASE_URL", "")

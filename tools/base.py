@@ -81,6 +81,7 @@ class ToolContext:
     sources: SourceSet
     evidence: Callable[[str], Stored]
     meta: Mapping[str, str] = field(default_factory=dict)  # links back to the run, for a ticket's text
+    tickets: Sequence[Mapping[str, str]] = ()  # open ones of the team, for a tool that `reads_tickets`
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,4 +110,5 @@ class Tool:
     operands: Callable[[Any], Mapping[str, str]] | None = None  # {name: digest} of what the arguments point at
     timeout_s: float = 30.0
     settle: Settle = "none"  # by_key: after a crash the same key may be sent again, or looked up
+    reads_tickets: bool = False  # it is given the open tickets of the run's team: name, title, service, url, tracker
     needs: Sequence[str] = ()  # source kinds without which the tool is not offered: logs, metrics, traces, changes

@@ -95,7 +95,7 @@ def operands(name: str, args: dict[str, Any]) -> dict[str, str]:
         return {}
     try:
         return dict(tool.operands(tool.params.model_validate(args)))
-    except (ToolError, OSError) as error:
+    except (ToolError, OSError, ValidationError) as error:
         return {"unreadable": str(error)}
 
 

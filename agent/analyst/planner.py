@@ -12,7 +12,7 @@ from agent.analyst.facts import Fact, numbered
 from agent.analyst.grounds import facts_for
 from agent.analyst.questions import Question, closer_look, cross_check, first_look, quiet_look
 from agent.analyst.rivals import Rival, rivals
-from agent.analyst.ticket import ticket
+from agent.analyst.ticket import TICKET_TOOLS, ticket_request
 from agent.analyst.wording import capital, iso
 from agent.planner import BudgetLeft, Hypothesis, Move, ToolDescription, ToolRequest, Transcript
 
@@ -68,7 +68,7 @@ def _next_question(assessed: Assessment, tools: Sequence[ToolDescription]) -> Qu
 
 
 def _is_ticket(move: Move) -> bool:
-    return any(request.tool == "create_ticket" for request in move.requests)
+    return any(request.tool in TICKET_TOOLS for request in move.requests)
 
 
 def _ask(assessed: Assessment, question: Question) -> Move:
@@ -78,16 +78,15 @@ def _ask(assessed: Assessment, question: Question) -> Move:
 def _finish(assessed: Assessment, tools: Sequence[ToolDescription]) -> Move:
     """A ticket first, where one is wanted and a fault was found; then the conclusion, alone."""
     if _wants_ticket(assessed, tools):
-        request = ToolRequest("ticket", "create_ticket", ticket(assessed))
-        return Move(
-            "A ticket was asked for, and a fault was found.", (request,), hypotheses_of(assessed), say(assessed)
-        )
+        why, request = ticket_request(assessed, {tool.name for tool in tools})
+        return Move(why, (request,), hypotheses_of(assessed), say(assessed))
     request = ToolRequest("conclusion", "generate_report", conclude(assessed))
     return Move("The evidence is in; every claim is taken from it.", (request,), hypotheses_of(assessed), say(assessed))
 
 
 def _wants_ticket(assessed: Assessment, tools: Sequence[ToolDescription]) -> bool:
-    asked = any(_is_ticket(move) for move in assessed.case.moves)
+    writes = ("create_ticket", "comment_on_ticket")
+    asked = any(request.tool in writes for move in assessed.case.moves for request in move.requests)
     offered = any(tool.name == "create_ticket" for tool in tools)
     return assessed.case.transcript.wants_ticket and assessed.best is not None and offered and not asked
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from agent.analyst.conclusion import severity
@@ -9,6 +10,32 @@ from agent.analyst.explanation import Assessment, Explanation, say
 from agent.analyst.grounds import facts_for
 from agent.analyst.remedies import actions
 from agent.analyst.wording import change_words, clock, names, shorten
+from agent.planner import Returned, ToolRequest
+
+TICKET_TOOLS = ("find_tickets", "create_ticket", "comment_on_ticket")
+
+
+def ticket_request(assessed: Assessment, tools: Collection[str]) -> tuple[str, ToolRequest]:
+    """Why and what: first whether one is open already, then a comment on that one, or a new one."""
+    best, case = assessed.best, assessed.case
+    assert best is not None  # noqa: S101  asked only of a fault
+    looked = [row for row in case.results if row.tool == "find_tickets"]
+    if "find_tickets" in tools and not looked:
+        request = ToolRequest("tickets", "find_tickets", {"service": best.entity})
+        return f"A ticket was asked for: is one open for {best.entity} already?", request
+    args = ticket(assessed)
+    if "comment_on_ticket" in tools and (known := _open_already(looked, best.entity)):
+        text = f"## {args['title']}\n\n{args['body']}"[:20_000]
+        comment = {"ticket": known["name"], "title": known["title"][:300], "text": text}
+        why = f"{known['name']} is open for {best.entity} already: what was found goes there."
+        return why, ToolRequest("comment", "comment_on_ticket", comment)
+    return "A ticket was asked for, and a fault was found.", ToolRequest("ticket", "create_ticket", args)
+
+
+def _open_already(looked: Sequence[Returned], entity: str) -> dict[str, str] | None:
+    """The newest open ticket for that very service."""
+    tickets: list[dict[str, str]] = [one for row in looked for one in (row.data or {}).get("tickets", [])]
+    return next((one for one in tickets if one.get("service", "").lower() == entity.lower()), None)
 
 
 def ticket(assessed: Assessment) -> dict[str, Any]:

@@ -13,7 +13,19 @@ from django.utils.functional import cached_property
 
 from runs.admin.entry import enters
 from runs.display import reveal
-from runs.models import Approval, Evidence, Notification, NotificationTarget, Run, Step, Team, Ticket, ToolCall, Vote
+from runs.models import (
+    Approval,
+    Evidence,
+    Notification,
+    NotificationTarget,
+    Run,
+    Step,
+    Team,
+    Ticket,
+    TicketComment,
+    ToolCall,
+    Vote,
+)
 
 
 class RevealedChangeList(ChangeList):
@@ -158,6 +170,14 @@ class TicketAdmin(ReadOnlyAdmin):
     ordering = ["-id"]
 
 
+class TicketCommentAdmin(ReadOnlyAdmin):
+    run_path = "run"
+    heavy = ("text",)
+    list_display = ["id", "ticket", "run_id", "created_at"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]
+
+
 class NotificationAdmin(ReadOnlyAdmin):
     list_display = ["id", "run_id", "kind", "target", "state", "error", "made_at"]
     list_filter = ["state", "kind", "target"]
@@ -186,6 +206,7 @@ ADMINS: dict[type[Model], type[ReadOnlyAdmin]] = {
     Approval: ApprovalAdmin,
     Vote: VoteAdmin,
     Ticket: TicketAdmin,
+    TicketComment: TicketCommentAdmin,
     Notification: NotificationAdmin,
     NotificationTarget: NotificationTargetAdmin,
 }

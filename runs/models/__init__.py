@@ -11,7 +11,7 @@ from runs.models.run import Run
 from runs.models.spending import Spending
 from runs.models.step import Step
 from runs.models.team import Membership, Team
-from runs.models.ticket import Ticket
+from runs.models.ticket import Ticket, TicketComment
 from runs.models.token import ApiToken
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Step",
     "Team",
     "Ticket",
+    "TicketComment",
     "ToolCall",
     "Vote",
 ]

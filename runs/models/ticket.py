@@ -49,3 +49,26 @@ class Ticket(models.Model):
     @property
     def name(self) -> str:
         return self.external_id or f"T-{self.pk}"
+
+    @property
+    def link(self) -> str:
+        """The tracker's page, where its address may be a link."""
+        return self.url if self.url.startswith(("https://", "http://")) else ""
+
+
+class TicketComment(models.Model):
+    """Written in the transaction that records the result of `comment_on_ticket`; one a call, by the call's key."""
+
+    ticket = models.ForeignKey(Ticket, models.PROTECT, related_name="comments")
+    run = models.ForeignKey(Run, models.PROTECT, related_name="ticket_comments")
+    call = models.OneToOneField(ToolCall, models.PROTECT, related_name="ticket_comment")
+    key = models.CharField(max_length=64, unique=True)
+    text = models.TextField()
+    url = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"comment on {self.ticket.name}"

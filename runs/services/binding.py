@@ -80,9 +80,12 @@ def lapse_of(approval: Approval, operands: Mapping[str, str] | None = None, vers
         return ALTERED
     if approval.is_question:
         return None  # about the past: neither the tool nor the policy of today matters
+    tool = _tool_lapse(approval)
+    if tool and not tool.ask_again:
+        return tool  # arguments that it no longer takes point at nothing, and nothing new can be asked of them
     if operands is not None and dict(operands) != approval.operands:
         return OPERANDS
-    return _tool_lapse(approval) or _policy_lapse(approval, version)
+    return tool or _policy_lapse(approval, version)
 
 
 def _tool_lapse(approval: Approval) -> Lapse | None:

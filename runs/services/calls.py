@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from runs import clock, faults
 from runs.audit import canonical, digest
-from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall
+from runs.models import Approval, Evidence, Run, Step, ToolCall
 from runs.redaction import redact, redact_json
 from runs.services.append import Overtaken, append, locked
 from runs.services.binding import Lapse, lapse_at_start, newest
@@ -25,6 +25,7 @@ from runs.services.driven import advance_driven, insisting
 from runs.services.leases import Lease
 from runs.services.policies import Ruling
 from runs.services.requests import void_payload, void_request
+from runs.services.tickets import record_tickets
 from runs.states import ApprovalState, CallStatus, Effect, RunState, StepKind
 
 EVIDENCE_LIMIT = 1_000_000  # bytes compressed; above that the tool's own caps have failed and the body is dropped
@@ -151,8 +152,7 @@ def _write_result(run: Run, lease: Lease | None, call: ToolCall, result: CallRes
     )  # fmt: skip
     call.status, call.summary, call.finished_at = result.status, redact(result.summary)[:1_000], step.at
     call.save(update_fields=["status", "summary", "finished_at"])
-    if call.tool == "create_ticket" and result.status == CallStatus.SUCCESS:
-        _write_ticket(run, call, result.data, step.at)
+    record_tickets(run, call, result.status, result.data, step.at)
     return step
 
 
@@ -168,17 +168,6 @@ def _store_evidence(run: Run, call: ToolCall, result: CallResult) -> Evidence:
         summary=redact(result.summary)[:1_000], query=redact_json(dict(result.query)), figures=dict(result.figures),
         source=result.source, freshness=result.freshness, skipped=result.skipped, body=body, size=len(text),
         sha256=digest(text),
-    )  # fmt: skip
-
-
-def _write_ticket(run: Run, call: ToolCall, data: Mapping[str, Any], at: datetime) -> None:
-    Ticket.objects.get_or_create(
-        key=call.key,
-        defaults={
-            "run": run, "call": call, "created_at": at, "title": data["title"], "body": data["body"],
-            "service": data.get("service", ""), "severity": data.get("severity", ""), "tracker": data["tracker"],
-            "external_id": data.get("external_id", ""), "url": data.get("url", ""),
-        },
     )  # fmt: skip
 
 

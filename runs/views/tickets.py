@@ -36,7 +36,9 @@ def ticket_page(request: HttpRequest, name: str) -> HttpResponse:
     """`name` is `T-1`, or the name that an outside tracker gave."""
     ticket = get_object_or_404(_named(Ticket.objects.visible_to(request.user), name).select_related("run", "call")[:1])
     approval = ticket.call.approvals.order_by("-id").first()
-    return render(request, "tickets/page.html", {"ticket": ticket, "approval": approval})
+    return render(
+        request, "tickets/page.html", {"ticket": ticket, "approval": approval, "comments": ticket.comments.all()}
+    )
 
 
 def _named(tickets: QuerySet[Ticket], name: str) -> QuerySet[Ticket]:

@@ -17,7 +17,7 @@ READS_THE_RECORD = {"agent/loop.py", "agent/jobs.py", "agent/execute.py"}
 READS_THE_ENVIRONMENT = {"opspilot_site/settings.py", "opspilot_site/env.py", "opspilot_site/asgi.py"}
 MODELS = {
     "Run", "Step", "ToolCall", "Evidence", "Approval", "Vote", "PolicyRule", "Ticket", "Team", "Membership",
-    "ApiToken", "Installation", "AuditEvent", "Notification", "NotificationTarget",
+    "ApiToken", "Installation", "TicketComment", "AuditEvent", "Notification", "NotificationTarget",
 }  # fmt: skip
 WRITES = {"create", "get_or_create", "update_or_create", "bulk_create", "bulk_update", "update", "delete"}
 

@@ -33,11 +33,15 @@ Params = Mapping[str, str | int | float | list[str]]
 
 
 class NotAnswered(ToolError):
-    """The service gave no usable answer. `status` is the HTTP status where there was one, else 0."""
+    """The service gave no usable answer. `status` is the HTTP status where there was one, else 0.
 
-    def __init__(self, text: str, status: int = 0):
+    `may_have_happened`: the request left, and nobody knows what became of it.
+    """
+
+    def __init__(self, text: str, status: int = 0, *, may_have_happened: bool = False):
         super().__init__(text)
         self.status = status
+        self.may_have_happened = may_have_happened
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +90,9 @@ class Client:
     explain: Callable[[bytes], str] = said
     resolver: Resolver = socket.getaddrinfo
 
-    def get(self, path: str, params: Params | None = None) -> Any:
+    def get(self, path: str, params: Params | None = None, headers: Mapping[str, str] | None = None) -> Any:
         """The JSON value at that path. Raises NotAnswered."""
-        return self._value(path, self.send("GET", path, params))
+        return self._value(path, self.send("GET", path, params, headers=headers))
 
     def post(self, path: str, *, form: Params | None = None, body: Any = None) -> Any:
         """The same for a query that is sent as a form or as JSON."""
@@ -105,16 +109,19 @@ class Client:
                 answer = self._exchange(method, path, dict(params or {}), content, dict(headers or {}))
         except (NoTurn, NoAccess, Forbidden) as refusal:
             raise NotAnswered(f"{self.who} was not asked: {refusal}") from None
-        except httpx2.TimeoutException:
-            raise NotAnswered(f"{self.who} did not answer within {self.deadline_s:g} s ({path}).") from None
+        except httpx2.TimeoutException as error:
+            words = f"{self.who} did not answer within {self.deadline_s:g} s ({path})."
+            raise NotAnswered(words, may_have_happened=not isinstance(error, httpx2.ConnectTimeout)) from None
         except httpx2.ConnectError as error:
             raise NotAnswered(f"{self.who} cannot be reached: {_reason(error)}.") from None
         except OSError as error:
             raise NotAnswered(f"{self.who}: {self.place.host} does not resolve ({error.strerror or error}).") from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise NotAnswered(f"{self.who} broke off or spoke no HTTP: {_reason(error)} ({path}).") from None
+            words = f"{self.who} broke off or spoke no HTTP: {_reason(error)} ({path})."
+            raise NotAnswered(words, may_have_happened=True) from None
         if answer.status >= 300 and answer.status not in accept:
-            raise NotAnswered(self._in_words(path, answer), answer.status)
+            words = self._in_words(path, answer)
+            raise NotAnswered(words, answer.status, may_have_happened=answer.status >= 500)
         return answer
 
     @cached_property
@@ -157,7 +164,9 @@ class Client:
     def _body(self, response: httpx2.Response) -> bytes:
         encoding = response.headers.get("content-encoding", "identity")
         if encoding != "identity":
-            raise NotAnswered(f"{self.who} answered compressed ({encoding}) although it was asked not to.")
+            raise NotAnswered(
+                f"{self.who} answered compressed ({encoding}) although it was asked not to.", may_have_happened=True
+            )
         found = bytearray()
         for chunk in response.iter_raw():
             found += chunk
@@ -165,7 +174,8 @@ class Client:
                 raise NotAnswered(
                     f"{self.who} sent more than {self.max_bytes // 2**20 or self.max_bytes} "
                     f"{'MB' if self.max_bytes >= 2**20 else 'bytes'}; the rest was not read. Ask for less: a shorter "
-                    "range, a wider step, one service."
+                    "range, a wider step, one service.",
+                    may_have_happened=True,
                 )
             if time.monotonic() > self.ends:
                 raise httpx2.ReadTimeout("it dripped")

@@ -1,0 +1,170 @@
+"""Tickets in a tracker outside: approved for exactly that tracker, made once, commented on, brought up to date."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from agent.jobs import tool_host
+from runs.models import Approval, Run, Team, Ticket, TicketComment, ToolCall
+from runs.services.approvals import decide_approval
+from runs.services.errors import Refused
+from runs.states import RunState
+from tests.agent.scripted import ScriptedPlanner, calls, concludes
+from tests.flows.driving import go_on, start
+from tests.flows.incident import write_incident
+from tests.flows.test_investigation import REPORT, TICKET
+from tests.standins.vendor import running
+from tools.configuration import Configuration, configure, current
+
+pytestmark = pytest.mark.django_db(transaction=True)
+NOTHING = {**REPORT, "claims": []}
+Use = Callable[[str], None]
+
+
+@pytest.fixture
+def jira() -> Iterator[Callable[[str], str]]:
+    with running("jira_api") as url:
+        yield url
+
+
+@pytest.fixture
+def use(jira: Callable[[str], str]) -> Iterator[Use]:
+    """Sets the tracker, as a restart with another OPSPILOT_TICKETS does; the mode is that of the stand-in."""
+    before = current()
+
+    def set_tracker(mode: str, project: str = "OPS") -> None:
+        configure(Configuration(tickets=f"jira+{jira(mode)}?project={project}"))
+        tool_host().stop()
+
+    yield set_tracker
+    configure(before)
+    tool_host().stop()
+
+
+def _issues(jira: Callable[[str], str]) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{jira('ok')}/_seen") as answer:  # noqa: S310 - our own address
+        return list(json.load(answer))
+
+
+def _approved(run: Run, bob: User) -> Approval:
+    approval = Approval.objects.filter(run=run).latest("id")
+    return decide_approval(approval.pk, user=bob, approve=True, args_sha256=approval.args_sha256)
+
+
+def _asked(team: Team, alice: User, tmp_path: Path, tool: str, args: dict[str, Any]) -> Run:
+    folder = tmp_path / "incident"
+    run = start(team, alice, folder if folder.exists() else write_incident(folder), "Investigate, create a ticket")
+    return go_on(run, ScriptedPlanner(calls((tool, args))))
+
+
+def test_the_approver_reads_where_it_goes_and_it_goes_there_once(
+    team: Team, alice: User, bob: User, tmp_path: Path, use: Use, jira: Callable[[str], str]
+) -> None:
+    use("ok")
+    run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
+    assert Approval.objects.get(run=run).preview["destination"] == "Jira project OPS at 127.0.0.1"
+    assert _issues(jira) == []
+
+    _approved(run, bob)
+    run = go_on(run, ScriptedPlanner(concludes(NOTHING)))
+
+    (issue,) = _issues(jira)
+    assert f"/runs/{run.pk}/" in issue["fields"]["description"]
+    ticket = Ticket.objects.get()
+    assert (ticket.name, ticket.tracker, ticket.url) == ("OPS-1", "jira", f"{jira('ok')}/browse/OPS-1")
+
+
+@pytest.mark.parametrize("fault", ["late-cut", "late-malformed"])
+def test_a_lost_answer_makes_no_second_ticket(
+    fault: str, team: Team, alice: User, bob: User, tmp_path: Path, use: Use, jira: Callable[[str], str]
+) -> None:
+    use(fault)
+    run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
+    _approved(run, bob)
+    go_on(run, ScriptedPlanner(concludes(NOTHING)))
+
+    issues = _issues(jira)
+    if fault == "late-cut":  # it was made before the answer broke off: the look-up by its key found it
+        assert len(issues) == 1
+        assert Ticket.objects.get().external_id == "OPS-1"
+    else:  # something in between answered with a page, twice: nobody can know
+        assert issues == []
+        assert ToolCall.objects.get(run=run).status == "outcome_unknown"
+        assert Run.objects.get(pk=run.pk).state == RunState.NEEDS_APPROVAL
+
+
+def test_what_was_approved_for_one_tracker_does_not_run_in_another(
+    team: Team, alice: User, bob: User, tmp_path: Path, use: Use, jira: Callable[[str], str]
+) -> None:
+    use("ok")
+    run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
+    use("ok", "SECRET")
+
+    with pytest.raises(Refused) as refused:
+        _approved(run, bob)
+
+    assert refused.value.code == "operands_changed"
+    assert _issues(jira) == []
+
+
+def test_an_open_ticket_gets_a_comment_that_names_it_before(
+    team: Team, alice: User, bob: User, tmp_path: Path, use: Use, jira: Callable[[str], str]
+) -> None:
+    use("ok")
+    first = _asked(team, alice, tmp_path, "create_ticket", TICKET)
+    _approved(first, bob)
+    go_on(first, ScriptedPlanner(concludes(NOTHING)))
+
+    comment = {"ticket": "OPS-1", "title": TICKET["title"], "text": "It happens again, with the same pool."}
+    look, say = calls(("find_tickets", {"service": "billing"})), calls(("comment_on_ticket", comment))
+    planner = ScriptedPlanner(look, say)
+    run = go_on(start(team, alice, tmp_path / "incident", "Investigate, create a ticket"), planner)
+    told = planner.seen[1].items[-1]
+    assert told.data["tickets"][0]["name"] == "OPS-1"
+    assert Approval.objects.get(run=run).preview["sentence"] == (
+        "Comment on OPS-1 “billing: pool exhausted”, which is open already."
+    )
+
+    _approved(run, bob)
+    go_on(run, ScriptedPlanner(concludes(NOTHING)))
+
+    (issue,) = _issues(jira)
+    assert len(issue["comments"]) == 1
+    assert TicketComment.objects.get().ticket.name == "OPS-1"
+
+
+def test_a_ticket_that_was_closed_there_is_closed_here(
+    team: Team, alice: User, bob: User, tmp_path: Path, use: Use, jira: Callable[[str], str]
+) -> None:
+    use("ok")
+    run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
+    _approved(run, bob)
+    go_on(run, ScriptedPlanner(concludes(NOTHING)))
+    closing = urllib.request.Request(f"{jira('ok')}/rest/api/2/issue/OPS-1", method="PUT")  # noqa: S310
+    urllib.request.urlopen(closing).close()  # noqa: S310
+
+    look = calls(("find_tickets", {"service": "billing"}))
+    go_on(start(team, alice, tmp_path / "incident"), ScriptedPlanner(look, concludes(NOTHING)))
+
+    assert Ticket.objects.get().state == Ticket.State.CLOSED
+
+
+def test_the_list_kept_here_takes_comments_too(team: Team, alice: User, bob: User, tmp_path: Path) -> None:
+    run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
+    _approved(run, bob)
+    go_on(run, ScriptedPlanner(concludes(NOTHING)))
+    name = Ticket.objects.get().name
+
+    run = _asked(team, alice, tmp_path, "comment_on_ticket", {"ticket": name, "text": "It happens again."})
+    assert Approval.objects.get(run=run).preview["sentence"] == f"Comment on {name}, which is open already."
+    _approved(run, bob)
+    go_on(run, ScriptedPlanner(concludes(NOTHING)))
+
+    assert [comment.text for comment in Ticket.objects.get().comments.all()] == ["It happens again."]
