@@ -55,7 +55,8 @@ def test_who_may_not_vote_is_told_who_can(people: People, waiting_run: int) -> N
     page = story.open_request(people("alice"), waiting_run)
 
     expect(page.locator(".vote--no")).to_contain_text(re.compile("You started this run; .*bob"))
-    expect(page.locator("#decide")).to_have_count(0)
+    expect(page.locator("[name=decision]")).to_have_count(0)
+    expect(page.get_by_text("Edit…")).to_be_visible()  # what she started she may still change
 
 
 def test_a_request_closes_at_an_open_window_when_its_run_is_cancelled(people: People) -> None:
