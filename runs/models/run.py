@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +22,29 @@ if TYPE_CHECKING:
 
 NOT_STARTED = "not started"  # the hold of a run that was created to wait for its start
 S = RunState
+
+
+_lifted = threading.local()
+
+
+class StateField(FSMField):
+    """An FSM field whose protection is lifted for one thread alone.
+
+    The library lifts it on the field, which all threads share, while a row is re-read: two drivers that re-read at once
+    met each other's "Direct state modification is not allowed".
+    """
+
+    @property
+    def protected(self) -> bool:
+        return not getattr(_lifted, "now", False)
+
+    @protected.setter
+    def protected(self, protected: bool) -> None:
+        _lifted.now = not protected
+
+    def deconstruct(self) -> Any:
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django_fsm.FSMField", args, kwargs  # migrations know columns, and this one is the same
 
 
 class RunQuerySet(models.QuerySet["Run"]):
@@ -49,7 +73,7 @@ class Run(ConcurrentTransitionMixin, models.Model):
     origin = models.CharField(max_length=16, default="web")  # web, api, cli, alert, demo
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
 
-    state = FSMField(default=S.QUEUED, choices=S.choices, protected=True)
+    state = StateField(default=S.QUEUED, choices=S.choices, protected=True)
     planner = models.CharField(max_length=40)  # analyst, claude
     model = models.CharField(max_length=80, blank=True)
     sources = models.JSONField(default=list)  # [{"name", "url", "env"}]: the run reads these and no others
