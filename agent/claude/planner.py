@@ -19,7 +19,7 @@ from agent.claude.folding import foldable, folded_before, turns_to_fold
 from agent.claude.hypotheses import PSEUDO_TOOLS, read_notes
 from agent.claude.messages import THINKING, Conversation, chars_of
 from agent.claude.prices import ceiling_micro_usd
-from agent.claude.prompt import request_body, say
+from agent.claude.prompt import ToolParams, request_body, say
 from agent.claude.settings import ClaudeSettings
 from agent.claude.usage import together, usage_of
 from agent.errors import PlannerFault, Unusable
@@ -63,6 +63,7 @@ class ClaudePlanner:
         self._settings = settings
         self._client = ClaudeClient(settings)
         self._digests = DigestMemory(settings.digest_chars)
+        self._tool_params = ToolParams(settings.strict_tools)
         self._conversations: dict[tuple[str, str], Conversation] = {}
         self.ceiling_micro_usd = ceiling_micro_usd(settings.model, settings.context_tokens, settings.max_tokens)
 
@@ -118,7 +119,7 @@ class ClaudePlanner:
         self, asking: Asking, model: str, messages: list[dict[str, Any]], folded: int, transcript: Transcript,
         tools: Sequence[ToolDescription], budget: BudgetLeft,
     ) -> Move:  # fmt: skip
-        body = request_body(messages, tools, budget, self._settings, model)
+        body = request_body(messages, self._tool_params.of(tools), budget, self._settings, model)
         answer = asking.ask(body)
         requests = read_requests(answer)
         if not requests:

@@ -28,7 +28,7 @@ def system_text() -> str:
 
 def request_body(
     messages: list[dict[str, Any]],
-    tools: Sequence[ToolDescription],
+    tools: list[dict[str, Any]],
     budget: BudgetLeft,
     settings: ClaudeSettings,
     model: str,
@@ -40,7 +40,7 @@ def request_body(
     body: dict[str, Any] = {
         "model": model,
         "max_tokens": settings.max_tokens,
-        "tools": tool_params(tools, strict=settings.strict_tools),
+        "tools": tools,
         "system": [{"type": "text", "text": system_text(), "cache_control": CACHED}],
         "messages": messages,
     }
@@ -64,8 +64,22 @@ def say(messages: list[dict[str, Any]], text: str) -> None:
     messages[-1] = messages[-1] | {"content": [*messages[-1]["content"], {"type": "text", "text": text}]}
 
 
+class ToolParams:
+    """The tools as the API takes them, made anew only when other tools are offered: it takes longer than a turn."""
+
+    def __init__(self, strict: bool):
+        self._strict = strict
+        self._tools: list[ToolDescription] = []
+        self._params: list[dict[str, Any]] = []
+
+    def of(self, tools: Sequence[ToolDescription]) -> list[dict[str, Any]]:
+        if not self._params or self._tools != list(tools):
+            self._tools, self._params = list(tools), tool_params(tools, self._strict)
+        return self._params
+
+
 def tool_params(tools: Sequence[ToolDescription], strict: bool) -> list[dict[str, Any]]:
-    """The tools as the API takes them, sorted by name. Flat schemas are strict; a nested grammar is too large."""
+    """The tools sorted by name. Flat schemas are strict; a nested grammar is too large."""
     pseudo = [
         ToolDescription(NOTE_TOOL, NOTE_SUMMARY, "read", Note.model_json_schema()),
         ToolDescription(CASE_TOOL, CASE_SUMMARY, "read", Case.model_json_schema()),
