@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection
 
+from runs.notify.targets import configured_targets
+
 NAMES = (
     "DEBUG", "PUBLIC_URL", "ALLOWED_HOSTS", "PLANNER", "MODEL", "FALLBACK_MODELS", "BUDGET", "DAILY_MICRO_USD",
     "APPROVAL_TTL_S", "LEASE_S", "HEARTBEAT_S", "RECONCILE_S", "WORKERS", "WORKER_SLOTS", "AUDIT_KEY_ID",
@@ -22,6 +24,7 @@ def effective_settings() -> dict[str, Any]:
     found["DATABASE"] = f"{connection.vendor}://{settings.DATABASES['default'].get('HOST') or 'local'}"
     for kind, urls in settings.SOURCE_URLS.items():
         found[f"SOURCES_{kind.upper()}"] = [f"{name}={_bare(url)}" if name else _bare(url) for name, url in urls]
+    found["NOTIFY"] = [target.label for target in configured_targets()]
     return found
 
 

@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
 from opspilot_site.diagnosis import _addresses, _notifications
+from opspilot_site.effective import effective_settings
 from opspilot_site.env import team_urls
 from runs.models import NotificationTarget, Team
 from runs.notify.courier import is_understood
@@ -71,6 +72,15 @@ def test_a_label_shows_no_secret_and_tells_addresses_apart() -> None:
     assert slack.key != Target(SLACK, "payments").key
     for target in (slack, Target(MAIL), Target("jsons://user:p4ssw0rd@hook.example.org/s3cr3t")):
         assert not {"p4ssw0rd", "s3cr3t", "T1JJ3T3L2", "robot"} & set(target.label.replace("/", " ").split())
+
+
+def test_where_notifications_go_is_among_the_settings_that_a_start_records(settings: Any, db: None) -> None:
+    settings.NOTIFY = [("payments", SLACK), ("", MAIL)]
+    slack = Target(SLACK, "payments").key[:6]
+
+    assert effective_settings()["NOTIFY"] == [
+        f"slack {slack} (team payments)", "mailto smtp.example.org to a@example.org,b@example.org",
+    ]  # fmt: skip
 
 
 def test_kinds_that_the_guide_shows_are_understood() -> None:
