@@ -19,19 +19,18 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from tools.base import Params, Risk, Status, Tool, ToolContext, ToolError, ToolResult
 from tools.reach import Reach, ask_each, list_of, reach
 from tools.sources.metrics.query import MetricQuery, MetricSource, Series
+from tools.sources.metrics.steps import by_steps
 from tools.sources.timestamps import iso_us
 
 MAX_POINTS = 20_000
 MAX_SERIES = 400
 MAX_NAMES = 1_000
 STEPS_S = (1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 21_600, 43_200, 86_400)
-_REDUCE = {"sum": np.add, "min": np.minimum, "max": np.maximum}
 
 
 class QueryMetrics(Params):
@@ -111,7 +110,7 @@ def _points(series: list[Series], step_s: int) -> int:
 
 
 def _describe(series: Series, step_s: int, aggregation: str) -> dict[str, Any]:
-    times, values = _aggregate(series, step_s * 1_000_000, aggregation)
+    times, values = by_steps(series, step_s * 1_000_000, aggregation)
     points = [[iso_us(at), _short(value)] for at, value in zip(times.tolist(), values.tolist(), strict=True)]
     stats = {
         "min": values.min(), "max": values.max(), "mean": values.mean(), "median": np.median(values),
@@ -126,22 +125,6 @@ def _describe(series: Series, step_s: int, aggregation: str) -> dict[str, Any]:
         "points": points,
         "stats": {name: _short(float(value)) for name, value in stats.items()},
     }
-
-
-def _aggregate(series: Series, step_us: int, aggregation: str) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """One point a step that has any, at the step's start."""
-    buckets = series.times // step_us * step_us
-    starts = np.flatnonzero(np.diff(buckets, prepend=buckets[0] - 1))
-    counts = np.diff(starts, append=len(buckets))
-    if aggregation == "count":
-        values = counts.astype(np.float64)
-    elif aggregation == "last":
-        values = series.values[starts + counts - 1]
-    elif aggregation == "avg":
-        values = np.add.reduceat(series.values, starts) / counts
-    else:
-        values = _REDUCE[aggregation].reduceat(series.values, starts)
-    return buckets[starts], values
 
 
 def _short(value: float) -> float:

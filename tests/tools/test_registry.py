@@ -35,9 +35,12 @@ def test_a_tools_schema_is_valid_and_closed(name: str) -> None:
 @pytest.mark.parametrize(
     ("kinds", "missing"),
     [
-        ({"logs"}, {"query_metrics", "query_traces", "list_changes"}),
+        ({"logs"}, {"find_anomalies", "query_metrics", "query_traces", "list_changes"}),
         ({"logs", "metrics", "traces", "changes"}, set()),
-        (set(), {"search_logs", "query_metrics", "query_traces", "list_changes"}),
+        (
+            set(),
+            {"find_anomalies", "list_changes", "log_patterns", "query_metrics", "query_traces", "search_logs"},
+        ),
     ],
 )
 def test_tools_whose_sources_are_not_there_are_not_offered(kinds: set[str], missing: set[str]) -> None:
@@ -57,7 +60,7 @@ def test_arguments_are_checked_strictly_and_filled_in() -> None:
         ("search_logs", {"pattern": "x" * 600}, "pattern: String should have at most 512 characters"),
         ("query_metrics", {"step_s": 0}, "step_s: Input should be greater than or equal to 1"),
         ("create_ticket", {"title": "x"}, "title: String should have at least 5 characters; body: Field required"),
-        ("delete_everything", {}, "There is no tool 'delete_everything'. Tools: create_ticket"),
+        ("delete_everything", {}, "There is no tool 'delete_everything'. Tools: comment_on_ticket, "),
     ],
 )
 def test_wrong_arguments_and_names_are_refused_in_words(name: str, args: dict[str, Any], said: str) -> None:
@@ -68,7 +71,7 @@ def test_wrong_arguments_and_names_are_refused_in_words(name: str, args: dict[st
 
 def test_only_the_ticket_writes() -> None:
     risks = {name: registry.get(name).risk for name in registry.names()}
-    assert {name for name, risk in risks.items() if risk is not Risk.READ} == {"create_ticket"}
+    assert {name for name, risk in risks.items() if risk is not Risk.READ} == {"comment_on_ticket", "create_ticket"}
 
 
 @pytest.mark.parametrize(
