@@ -9,8 +9,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
 
+from runs import clock
 from runs.models import Approval, Run, Team, ToolCall
 from runs.policy.rules import Ruling
 from runs.states import ApprovalKind, CallStatus, Effect, RunState
@@ -56,7 +56,7 @@ def service_of(args: Mapping[str, Any], otherwise: str) -> str:
 
 def _recent(team_id: int) -> Iterable[str]:
     """The service of each request of the last hour, and of each call that is about to become one."""
-    since = timezone.now() - timedelta(hours=1)
+    since = clock.now() - timedelta(hours=1)
     # A request that took another's place is no further question.
     requests = Approval.objects.filter(
         run__team=team_id, kind=ApprovalKind.CALL, asked_at__gt=since, replaces=None

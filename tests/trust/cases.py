@@ -17,12 +17,12 @@ from typing import Any, TypeVar
 import django_rq
 import trust_outside
 from django.contrib.auth.models import User
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import timezone
 
 from agent import jobs
 from runs.faults import InjectedFault
-from runs.models import Approval, PolicyRule, Run, Team
+from runs.models import Approval, Membership, PolicyRule, Run, Team
 from runs.queue import QUEUE, DriveJob
 from runs.reconcile import reconcile_once
 from runs.services.actors import Actor
@@ -68,6 +68,7 @@ def seed_people() -> Team:
     two_votes, _ = Team.objects.get_or_create(slug="careful", name="careful")
     for membership in team.memberships.all():
         add_member(two_votes, membership.user, membership.role)
+    Team.objects.get_or_create(slug="restless", name="restless")
     PolicyRule.objects.get_or_create(
         team=two_votes, order=1, name="orders need two votes", tool="order*", effect=Effect.APPROVE, votes=2
     )
@@ -99,7 +100,10 @@ def again(action: Callable[[], T]) -> T:
 
 
 def _create(case: Case) -> None:
-    slug = "careful" if case.scenario == "S6" else "default"
+    slug = {"S6": "careful", "S9": "restless"}.get(case.scenario, "default")
+    if slug == "restless" and case.run is None:
+        for membership in Team.objects.get(slug="default").memberships.all():
+            add_member(Team.objects.get(slug=slug), membership.user, Role(membership.role))
     create_run(
         goal=f"{case.scenario} {case.outside} 0 {case.name}", team=Team.objects.get(slug=slug), origin="api",
         actor=Actor.person(User.objects.get(username="alice")), sources=case.sources, planner="trust", as_of=AS_OF,
@@ -151,6 +155,22 @@ def _approve(case: Case, run: Run) -> None:
             _vote(approval, name, happened)
 
 
+def _leave(case: Case, run: Run) -> None:
+    """Whoever approved first leaves the team before the call can start, so that others are asked once more."""
+    for approval in Approval.objects.pending().filter(run=run):
+        if run.approvals.exclude(pk=approval.pk).exists():
+            _vote(approval, "carol", True)
+            continue
+        again(lambda approval=approval: _vote_and_leave(approval, "bob"))
+
+
+def _vote_and_leave(approval: Approval, name: str) -> None:
+    with transaction.atomic():
+        if not approval.votes.exists():
+            _vote(approval, name, True)
+        Membership.objects.filter(team=approval.run.team, user__username=name).delete()
+
+
 def _deny(case: Case, run: Run) -> None:
     for approval in Approval.objects.pending().filter(run=run):
         _vote(approval, "bob", False)
@@ -177,5 +197,5 @@ def _cancel(case: Case, run: Run) -> None:
 
 PEOPLE: dict[str, Callable[[Case, Run], Any]] = {
     "S1": _approve, "S2": _approve, "S3": _deny, "S4": _wait_too_long, "S5": _approve, "S6": _approve, "S7": _approve,
-    "S8": _cancel,
+    "S8": _cancel, "S9": _leave,
 }  # fmt: skip

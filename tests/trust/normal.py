@@ -9,7 +9,8 @@ from typing import Any
 from runs.models import Approval, Evidence, Run, Step, ToolCall
 from runs.states import StepKind
 
-VOLATILE = {"key", "duration_ms", "args_sha256"}  # the key and the digest are of arguments that hold the case's name
+# The key and the digests are of arguments that hold the case's name, and of the run's number.
+VOLATILE = {"key", "duration_ms", "args_sha256", "bound"}
 
 
 def normal_record(run: Run, case: str) -> list[str]:

@@ -46,7 +46,7 @@ from tests.trust.mutants import MUTANTS  # noqa: E402
 from tests.trust.normal import normal_record  # noqa: E402
 from tests.trust.surroundings import ended_with, outside_world, write_source  # noqa: E402
 
-SCENARIOS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8")
+SCENARIOS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9")
 # Stopped there, a process would keep everybody else out by its lock.
 INSIDE_A_TRANSACTION = {"append.write", "model.record", "plan.accept", "plan.conclude"}
 MOST_SHOWN = 20

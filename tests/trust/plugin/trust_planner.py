@@ -108,5 +108,5 @@ def _long(turn: int, ask: _Asked) -> list[tuple[str, dict[str, Any]]]:
 
 SCENARIOS: dict[str, Play] = {
     "S1": _read_only, "S2": _one_order, "S3": _one_order, "S4": _one_order, "S5": _fault, "S6": _two_orders,
-    "S7": _blind_order, "S8": _one_order, "long": _long,
+    "S7": _blind_order, "S8": _one_order, "S9": _one_order, "long": _long,
 }  # fmt: skip
