@@ -20,7 +20,7 @@ from bench import environment
 from bench.contest import ContenderFailed
 from bench.databases import KINDS
 from bench.figures import Figure
-from bench.speed import cost, durable, history, live, pickup, slots
+from bench.speed import cost, durable, history, live, pickup, queue, slots
 from bench.speed.session import Session
 from bench.stack import NotStarted
 from bench.table import WIDTH, as_json, show
@@ -31,6 +31,7 @@ BENCHES: dict[str, Callable[[Session], Iterator[Figure]]] = {
     "pickup": pickup.figures,
     "live": live.figures,
     "history": history.figures,
+    "queue": queue.figures,
     "slots": slots.figures,
     "cost": cost.figures,
 }
