@@ -21,6 +21,7 @@ from runs.services.binding import lapse_of
 from runs.services.errors import Refused, forbidden, not_found
 from runs.services.policies import Ruling, rule_on_call
 from runs.services.requests import ASKING, open_request, opened, void_request
+from runs.services.taint import Marks, taint_of
 from runs.states import CallStatus, Effect, StepKind
 
 
@@ -58,12 +59,13 @@ def edit_request(
     if approval is None:
         raise not_found("approval")
     wanted = _validated(approval.tool, args)
-    operands = toolbox.operands(approval.tool, wanted)  # reads outside, so before the lock
+    # Both take a while, so they are done before the lock.
+    operands, taint = toolbox.operands(approval.tool, wanted), taint_of(approval.run, [wanted])[0]
     with locked(approval.run_id) as run:
         approval = open_row(approval_id)
         editor = still_there(user)
         changed = _checked(approval, editor, wanted, args_sha256)
-        return _replace(run, approval, editor, wanted, changed, operands, door)
+        return _replace(run, approval, editor, wanted, changed, operands, taint, door)
 
 
 def _validated(tool: str, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,7 +95,7 @@ def _checked(approval: Approval, editor: User, wanted: Mapping[str, Any], args_s
 
 def _replace(
     run: Run, approval: Approval, editor: User, wanted: dict[str, Any], changed: list[Change],
-    operands: Mapping[str, str], door: str,
+    operands: Mapping[str, str], taint: Marks, door: str,
 ) -> Approval:  # fmt: skip
     actor, old = Actor.person(editor), approval.call
     names = ", ".join(change.name for change in changed)
@@ -101,9 +103,8 @@ def _replace(
     old.status, old.finished_at = CallStatus.EDITED, clock.now()
     old.summary = f"{editor.get_username()} changed {names}; the changed call took its place."[:1_000]
     old.save(update_fields=["status", "summary", "finished_at"])
-    call = _successor(
-        run, old, wanted, f"A person, {editor.get_username()}, changed these arguments before it was decided: {names}."
-    )
+    note = f"A person, {editor.get_username()}, changed these arguments before it was decided: {names}."
+    call = _successor(run, old, wanted, taint, note)
     new = open_request(
         run, call, _ruling(call, approval), approval.why, replaces=approval, editor=editor, operands=operands
     )
@@ -115,22 +116,16 @@ def _replace(
     return new
 
 
-def _successor(run: Run, old: ToolCall, args: dict[str, Any], note: str) -> ToolCall:
+def _successor(run: Run, old: ToolCall, args: dict[str, Any], taint: Marks, note: str) -> ToolCall:
     """The changed call: the same request of the planner, in a place of its own in the move."""
     taken = ToolCall.objects.filter(run=run, plan_seq=old.plan_seq).aggregate(last=Max("index"))["last"]
     index, text = taken + 1, canonical(args)
     return ToolCall.objects.create(
         run=run, plan_seq=old.plan_seq, index=index, request_id=old.request_id, tool=old.tool, args=args,
         args_sha256=digest(text), risk=old.risk, effect=old.effect, rule=old.rule, ruling=old.ruling,
-        taint=_taint(old, args), status=CallStatus.WAITING,
+        taint=redact_json(taint), status=CallStatus.WAITING,
         edit_note=note[:300], key=digest(f"{run.pk}\n{old.plan_seq}\n{index}\n{old.tool}\n{text}"),
     )  # fmt: skip
-
-
-def _taint(old: ToolCall, args: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Text copied from outside may still stand in what a person changed; where in it is no longer known."""
-    changed = {change.name for change in changes_between(old.args, args)}
-    return [mark | {"spans": []} if mark["argument"] in changed else mark for mark in old.taint]
 
 
 def _ruling(call: ToolCall, approval: Approval) -> Ruling:

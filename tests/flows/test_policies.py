@@ -10,6 +10,7 @@ from django.test import Client
 
 from runs.models import Approval, PolicyRule, Run, Team, Ticket
 from runs.services.approvals import decide_approval
+from runs.services.edits import edit_request
 from runs.states import ApprovalState, Effect, RunState
 from tests.agent.scripted import ScriptedPlanner, calls, concludes
 from tests.flows.driving import go_on, start
@@ -88,3 +89,16 @@ def test_the_page_marks_what_was_copied_and_from_where(team: Team, alice: User, 
     assert page.count("argument--copied") == 1
     assert "from E1, untrusted" in page
     assert "copied text" in as_bob.get("/admin/approvals/").content.decode()
+
+
+def test_an_edit_is_looked_through_for_copied_text_too(
+    stricter: None, team: Team, alice: User, bob: User, carol: User, folder: Path
+) -> None:
+    approval = _asked(team, alice, folder, OWN_WORDS)
+
+    edited = edit_request(approval.pk, user=bob, args=COPIED, args_sha256=approval.args_sha256)
+
+    assert [(mark["argument"], mark["sources"]) for mark in edited.call.taint] == [("body", ["E1"])]
+    assert (edited.required, edited.rule["name"]) == (2, "copied text needs a second pair of eyes")
+    cleaned = edit_request(edited.pk, user=carol, args=OWN_WORDS, args_sha256=edited.args_sha256)
+    assert (cleaned.required, cleaned.call.taint) == (1, [])
