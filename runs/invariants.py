@@ -2,7 +2,7 @@
 
 I1 the log is whole and legal · I2 effects and evidence stand in the ledger once · I3 nothing waits for ever ·
 I4 a driver that lost its lease wrote nothing · I5 no run spent past its caps · I6 what could do harm was approved ·
-I7 the chain holds.
+I7 the chains hold.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from typing import Any
 from django.conf import settings
 
 from runs import clock
-from runs.audit import canonical, digest, verify_chain
+from runs.audit import INSTALLATION, canonical, digest, verify_chain
 from runs.models import Approval, Evidence, Run, Step, ToolCall, Vote
 from runs.services.binding import bound_digest
 from runs.states import ACTIVE, TERMINAL, ApprovalState, CallStatus, Effect, RunState, StepKind
+from runs.verification import verify_installation
 
 CAME_BACK = frozenset({CallStatus.SUCCESS, CallStatus.NO_DATA, CallStatus.TRUNCATED, CallStatus.ERROR})
 RISKY = frozenset({"write", "destructive"})
@@ -37,6 +38,8 @@ class Hit:
     words: str
 
     def __str__(self) -> str:
+        if self.run == INSTALLATION:
+            return f"{self.invariant}  the installation, event {self.seq}: {self.words}"
         where = f"run {self.run}" + (f", step {self.seq}" if self.seq else "")
         return f"{self.invariant}  {where}: {self.words}"
 
@@ -89,7 +92,17 @@ class Start:
 
 
 def check_all() -> list[Hit]:
-    """Every invariant on every run, oldest run first. Costs five queries and one reading of its rows a run."""
+    """The installation's own chain, then every invariant on every run, oldest first. Five queries a run."""
+    return [*installation_holds(), *_all_runs()]
+
+
+def installation_holds() -> Iterator[Hit]:
+    """I7: every event of the installation is the one that was written."""
+    if damage := verify_installation():
+        yield Hit("I7", INSTALLATION, damage.seq, str(damage).partition(": ")[2])
+
+
+def _all_runs() -> list[Hit]:
     return [hit for run in Run.objects.order_by("id").iterator(chunk_size=50) for hit in check_run(run)]
 
 

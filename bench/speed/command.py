@@ -20,7 +20,7 @@ from bench import environment
 from bench.contest import ContenderFailed
 from bench.databases import KINDS
 from bench.figures import Figure
-from bench.speed import cost, durable, history, live, pickup, queue, slots
+from bench.speed import audit, cost, durable, history, live, pickup, queue, slots
 from bench.speed.session import Session
 from bench.stack import NotStarted
 from bench.table import WIDTH, as_json, show
@@ -34,6 +34,7 @@ BENCHES: dict[str, Callable[[Session], Iterator[Figure]]] = {
     "queue": queue.figures,
     "slots": slots.figures,
     "cost": cost.figures,
+    "audit": audit.figures,
 }
 
 
@@ -41,7 +42,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--only", metavar="NAMES", help=f"some of {', '.join(BENCHES)}; separate them by commas")
     parser.add_argument("--db", choices=[*KINDS, "both"], default="both", help="default both")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there; - is stdout")
-    parser.add_argument("--rows", type=int, help="Steps of `history` (default 1,000,000; with --full 10,000,000)")
+    parser.add_argument(
+        "--rows", type=int, help="Steps of `history` and `audit` (default 1,000,000; --full 10,000,000)"
+    )
     parser.add_argument("--no-peers", action="store_true", help="without the peers' packages: ours and the floor only")
     scale = parser.add_mutually_exclusive_group()
     scale.add_argument("--full", action="store_true", help="1,000 viewers, 10 M Steps, more rounds")

@@ -34,6 +34,14 @@ def test_history_measures_every_list() -> None:
     assert all(figure["ours"] > 0 < figure["peer"] for figure in figures)
 
 
+def test_audit_measures_writing_and_verifying_beside_the_floor() -> None:
+    write, verify, memory = smallest("audit")
+
+    assert write["ours"] > 0 < write["floor"]
+    assert verify["ours"] > verify["floor"] > 0
+    assert memory["ours"] > 0
+
+
 @pytest.mark.slow
 def test_pickup_measures_a_run_beside_bare_workers() -> None:
     answer, *_ = smallest("pickup")

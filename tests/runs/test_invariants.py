@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from runs.audit import canonical, digest
 from runs.invariants import Hit, check_all, legal_moves
-from runs.models import Approval, Evidence, Run, Step, Team, ToolCall, Vote
+from runs.models import Approval, AuditEvent, Evidence, Run, Step, Team, ToolCall, Vote
 from runs.services.actors import Actor
 from runs.services.approvals import decide_approval
 from runs.services.runs import add_note, cancel_run, hold_run
@@ -222,3 +222,9 @@ def test_an_expired_payload_is_no_damage(done: Run) -> None:
     Step.objects.filter(run=done, name="begin").update(body=None)
 
     assert check_all() == []
+
+
+def test_a_damaged_event_of_the_installation_is_a_hit(done: Run) -> None:
+    AuditEvent.objects.filter(seq=2).update(object="mallory in team default")
+
+    assert [str(hit) for hit in check_all()] == ["I7  the installation, event 2: the event was altered"]
