@@ -13,6 +13,11 @@ from runs.permissions import Verdict, votes_open_to
 from runs.states import ApprovalState
 
 DECIDED_SHOWN = 20
+# What a list does not show: a report or a ticket's text can be a hundred times the rest of its row.
+NOT_LISTED = (
+    "args_canonical", "why", "operands", "run__report", "run__hypotheses", "run__alert", "run__budget", "run__sources",
+    "run__answer", "run__failure", "call__args", "call__ruling", "call__summary",
+)  # fmt: skip
 SOON_S = 600  # below ten minutes the time left is amber
 
 
@@ -53,9 +58,8 @@ def inbox_of(user: User, now: datetime) -> Inbox:
 
 
 def _shown(user: User) -> ApprovalQuerySet:
-    return (
-        Approval.objects.visible_to(user).select_related("run__team", "run__starter", "call").prefetch_related("votes")
-    )
+    requests = Approval.objects.visible_to(user).select_related("run__team", "run__starter", "call")
+    return requests.defer(*NOT_LISTED).prefetch_related("votes")
 
 
 def _row(approval: Approval, verdict: Verdict, user: User, now: datetime) -> Row:

@@ -42,6 +42,13 @@ def test_audit_measures_writing_and_verifying_beside_the_floor() -> None:
     assert memory["ours"] > 0
 
 
+def test_the_queue_costs_as_many_queries_for_many_requests_as_for_few() -> None:
+    (page,) = smallest("queue")
+
+    assert page["ours"] > 0
+    assert [target["value"] for target in page["targets"] if target["words"].startswith("queries")] == [0]
+
+
 @pytest.mark.slow
 def test_pickup_measures_a_run_beside_bare_workers() -> None:
     answer, *_ = smallest("pickup")
