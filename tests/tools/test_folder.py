@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from tests.tools.conftest import AS_OF, ONSET, ask_folder, log_line, minutes, open_sources, stamp, write
-from tools.base import Status, ToolError
+from tests.tools.conftest import AS_OF, ONSET, ask_folder, log_line, open_sources, stamp, write
+from tools.base import ToolError
 from tools.sources import SourceSet, SourceSpec, parse_spec
 
 LINE = log_line(ONSET, "orders", "ERROR", "out of stock")
@@ -163,16 +163,3 @@ def test_an_alert_or_patterns_file_that_makes_no_sense_is_as_if_it_were_not_ther
     sources = open_sources(shop)
     assert sources.alert_at() is None
     assert sources.patterns() == []
-
-
-def test_of_a_file_too_large_the_newest_part_is_read_and_the_rest_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lines = [log_line(at, "orders", "INFO", f"tick {number}") for number, at in enumerate(minutes())]
-    write(tmp_path / "app.jsonl", lines)
-    monkeypatch.setattr("tools.sources.logs.index.MAX_INDEXED", 10 * len(lines[-1]))
-    result = ask_folder(tmp_path, "search_logs", since="last 2 hours")
-    assert result.status is Status.TRUNCATED
-    assert result.data["matches"][0]["where"] == "app.jsonl:61"
-    assert "app.jsonl: the oldest" in result.summary
-    assert ask_folder(tmp_path, "search_logs", since="last 2 minutes").status is Status.SUCCESS

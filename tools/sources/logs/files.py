@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from tools.sources.confined import Fingerprint, Refused, Root
-from tools.sources.logs.index import build
+from tools.sources.logs import index
+from tools.sources.logs.largelog import MAX_ENTRIES, LargeLog
 from tools.sources.logs.logfile import LogFile
 from tools.sources.logs.search import LogHits, LogQuery
 from tools.sources.spec import SourceState, problem_of
-from tools.sources.timestamps import from_us
+from tools.sources.timestamps import from_us, iso_us
 
 NAME = re.compile(r".+\.(?:log|jsonl|ndjson)(?:[.-]\d{1,10})?(?:\.gz|\.zst)?\Z", re.IGNORECASE)
 _SUFFIXES = re.compile(r"\.(?:log|jsonl|ndjson)\b.*\Z", re.IGNORECASE)
@@ -20,10 +21,13 @@ _SAYS_NOTHING = ("log", "logs", "events", "output")  # a stem that names no serv
 
 
 @lru_cache(maxsize=64)
-def _read(root: str, name: str, seen: Fingerprint) -> LogFile:
+def _read(root: str, name: str, seen: Fingerprint) -> LogFile | LargeLog:
     """Kept by fingerprint: a file that grew is read again."""
     modified = datetime.fromtimestamp(seen.modified_ns / 1e9, UTC)
-    return LogFile(build(name, Root(root).content(name), default_service(name), modified))
+    content, service = Root(root).content(name), default_service(name)
+    if len(content) > index.MAX_INDEXED:
+        return LargeLog(name, content, service, modified)
+    return LogFile(index.build(name, content, service, modified))
 
 
 def default_service(name: str) -> str:
@@ -41,7 +45,7 @@ class FileLogs:
     files: list[str]
     notes: list[str] = field(default_factory=list)
 
-    def opened(self) -> list[LogFile]:
+    def opened(self) -> list[LogFile | LargeLog]:
         """The files that can be read; why another cannot is kept in `notes`."""
         found, self.notes = [], []
         for file in self.files:
@@ -50,29 +54,33 @@ class FileLogs:
             except Refused as refusal:
                 self.notes.append(str(refusal))
                 continue
-            if log.index.left_out:
-                self.notes.append(f"{file}: the oldest {log.index.left_out:,} bytes were not read")
             found.append(log)
         return found
 
     def search(self, query: LogQuery) -> LogHits:
         hits = LogHits()
         for log in self.opened():
-            hits.add(log.search(query), query.limit)
+            found = log.search(query)
+            if found.is_cut:
+                since = iso_us(found.first_us) if found.first_us else "an earlier time"
+                self.notes.append(f"more than {MAX_ENTRIES:,} lines match: only those since {since} were read")
+            hits.add(found, query.limit)
         return hits
 
     def state(self) -> SourceState:
-        indexes = [log.index for log in self.opened()]
-        filled = [index for index in indexes if len(index.times)]
-        skipped = sum(index.skipped for index in indexes)
+        logs = self.opened()
+        oldest = min((log.oldest_us for log in logs if log.oldest_us is not None), default=None)
+        newest = max((log.newest_us for log in logs if log.newest_us is not None), default=None)
+        rows = [log.rows for log in logs]
+        skipped = sum(log.skipped for log in logs)
         return SourceState(
             name=self.name,
             kind="logs",
-            rows=sum(len(index.times) for index in indexes),
-            oldest=min((from_us(index.times.min()) for index in filled), default=None),
-            newest=max((from_us(index.times.max()) for index in filled), default=None),
-            services=sorted({name for index in filled for name in index.names if name}),
-            problem=problem_of(len(filled), self.notes, skipped, "a time at the start", self.files),
+            rows=None if None in rows else sum(count or 0 for count in rows),
+            oldest=None if oldest is None else from_us(oldest),
+            newest=None if newest is None else from_us(newest),
+            services=sorted({name for log in logs for name in log.services()}),
+            problem=problem_of(int(newest is not None), self.notes, skipped, "a time at the start", self.files),
             skipped=skipped,
             notes=tuple(self.notes),
         )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from tools.sources.logs import json_lines, levels, text_lines
 from tools.sources.logs.entry import Body, Entry, Head
 
-MAX_INDEXED = 256 * 2**20  # of a larger file the newest part is read
+MAX_INDEXED = 32 * 2**20  # an index of more would cost more memory than it saves time
 MAX_LINE = 2**20
 BACKSLASH = 0x5C
 
@@ -34,7 +34,6 @@ class LogIndex:
     escaped: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
     names: list[str] = field(default_factory=list)
     skipped: int = 0
-    left_out: int = 0  # bytes at the start of a file too large to index whole
 
     def raw(self, row: int) -> bytes:
         return self.content[self.starts[row] : self.ends[row]]
@@ -100,7 +99,7 @@ def _head(line: bytes, is_json: bool, length: int, modified: datetime) -> Head |
 def _lines(index: LogIndex) -> Iterator[tuple[int, int, int]]:
     """(line number, start, end) of each line that is not blank."""
     content, size = index.content, len(index.content)
-    start, number = _first_line(index)
+    start, number = 0, 0
     while start < size:
         end = content.find(b"\n", start)
         end = size if end < 0 else end
@@ -109,13 +108,3 @@ def _lines(index: LogIndex) -> Iterator[tuple[int, int, int]]:
         if stop > start:
             yield number, start, stop
         start = end + 1
-
-
-def _first_line(index: LogIndex) -> tuple[int, int]:
-    """Where reading starts and how many lines stand before."""
-    if len(index.content) <= MAX_INDEXED:
-        return 0, 0
-    start = index.content.find(b"\n", len(index.content) - MAX_INDEXED) + 1
-    index.left_out = start
-    step = 2**22
-    return start, sum(index.content[at : min(at + step, start)].count(b"\n") for at in range(0, start, step))

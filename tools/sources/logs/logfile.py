@@ -27,8 +27,27 @@ class LogFile:
         self._codes = np.full(len(index.times), NOT_YET, np.int32)
         self._templates: dict[str, int] = {}
 
+    @property
+    def rows(self) -> int | None:
+        return len(self.index.times)
+
+    @property
+    def skipped(self) -> int:
+        return self.index.skipped
+
+    @property
+    def oldest_us(self) -> int | None:
+        return int(self.index.times.min()) if len(self.index.times) else None
+
+    @property
+    def newest_us(self) -> int | None:
+        return int(self.index.times.max()) if len(self.index.times) else None
+
+    def services(self) -> set[str]:
+        return set(self.index.names) - {""}
+
     def search(self, query: LogQuery) -> LogHits:
-        index, span = self.index, query.until_us - query.since_us
+        index, span = self.index, query.span_us
         here = (index.times >= query.since_us) & (index.times < query.until_us)
         earlier = (index.times >= query.since_us - span) & (index.times < query.since_us)
         rows = matching_rows(index, np.flatnonzero(self._asked(query) & (here | earlier)), query.pattern)
@@ -36,7 +55,6 @@ class LogFile:
         hits = self._count(found, query) if len(found) else LogHits()
         hits.searched = int(here.sum())
         hits.before = len(rows) - len(found)
-        hits.is_cut = bool(index.left_out) and query.since_us < int(index.times.min(initial=query.until_us))
         return hits
 
     def _asked(self, query: LogQuery) -> NDArray[np.bool_]:

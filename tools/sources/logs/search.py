@@ -22,10 +22,18 @@ class LogQuery:
     until_us: int
     bucket_us: int
     limit: int
+    count_before: bool = True  # also count the range of equal length that ends where this one starts
+
+    @property
+    def span_us(self) -> int:
+        """How far before the range is counted too."""
+        return self.until_us - self.since_us if self.count_before else 0
 
 
 @dataclass(slots=True)
 class TemplateCount:
+    """Lines of one template; the example is the first of them."""
+
     count: int
     first_us: int
     last_us: int
@@ -34,6 +42,7 @@ class TemplateCount:
 
     def add(self, other: TemplateCount) -> None:
         self.count += other.count
+        self.example = other.example if other.first_us < self.first_us else self.example
         self.first_us, self.last_us = min(self.first_us, other.first_us), max(self.last_us, other.last_us)
 
 
