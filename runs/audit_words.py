@@ -21,10 +21,10 @@ HOLDS = {"hold": "held", "release": "released", "retry": "put off"}
 
 EVENTS = {
     "log_in": "logged in", "log_out": "logged out", "log_in_failed": "failed to log in as",
-    "password_change": "changed the password of", "rule_add": "added rule", "rule_change": "changed rule",
-    "rule_delete": "deleted rule", "member_add": "added", "member_change": "changed", "member_delete": "removed",
-    "team_add": "added team", "team_change": "changed team", "team_delete": "deleted team", "user_add": "added user",
-    "user_change": "changed user", "user_delete": "deleted user", "token_issue": "issued",
+    "password_change": "changed the password of", "rule_add": "added", "rule_change": "changed",
+    "rule_delete": "deleted", "rule_move": "moved", "rules_replace": "replaced the rules of", "member_add": "added", "member_change": "changed", "member_delete": "removed",
+    "team_add": "added", "team_change": "changed", "team_delete": "deleted", "user_add": "added",
+    "user_change": "changed", "user_delete": "deleted", "token_issue": "issued",
     "token_revoke": "revoked", "halt": "stopped", "go_on": "let go on", "settings_change": "started with other",
     "audit_export": "exported", EXPIRY: "let expire", "setup": "made the first administrator",
 }  # fmt: skip
@@ -70,7 +70,9 @@ def _event_row(event: AuditEvent) -> AuditRow:
         if before.get(name) != after.get(name)
     )
     parts = [f"{change.name} {change.before or '–'} → {change.after or '–'}" for change in changes]
-    parts += [f"{name} {_told(value)}" for name, value in payload.items() if not isinstance(value, dict)]
+    parts += [
+        f"{name} {_told(value)}" for name, value in payload.items() if value != "" and not isinstance(value, dict)
+    ]
     verb = EVENTS.get(event.verb, event.verb.replace("_", " "))
     return AuditRow(event, event.actor.removeprefix("user:"), "", verb, event.object, " · ".join(parts), changes)
 
