@@ -22,7 +22,8 @@ HOLDS = {"hold": "held", "release": "released", "retry": "put off"}
 EVENTS = {
     "log_in": "logged in", "log_out": "logged out", "log_in_failed": "failed to log in as",
     "password_change": "changed the password of", "rule_add": "added", "rule_change": "changed",
-    "rule_delete": "deleted", "rule_move": "moved", "rules_replace": "replaced the rules of", "member_add": "added", "member_change": "changed", "member_delete": "removed",
+    "rule_delete": "deleted", "rule_move": "moved", "rules_replace": "replaced the rules of",
+    "member_add": "added", "member_change": "changed", "member_delete": "removed",
     "team_add": "added", "team_change": "changed", "team_delete": "deleted", "user_add": "added",
     "user_change": "changed", "user_delete": "deleted", "token_issue": "issued",
     "token_revoke": "revoked", "halt": "stopped", "go_on": "let go on", "settings_change": "started with other",
