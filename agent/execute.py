@@ -166,14 +166,17 @@ def _hosted(run: Run, tool: str, args: dict[str, Any], key: str) -> HostedCall:
     found = registry.get(tool)
     context = ContextSpec(
         key=key, as_of=run.as_of, focus=run.focus_at, sources=tuple(_spec(source) for source in run.sources),
-        meta=_links(run), tickets=open_tickets(run) if found.reads_tickets else (),
+        meta=_links(run), tickets=open_tickets(run) if found.reads_tickets and run.team_id else (),
     )  # fmt: skip
     return HostedCall(tool, args, context, found.timeout_s, lambda name: _evidence(run.pk, name))
 
 
 def _spec(source: Mapping[str, Any]) -> SourceSpec:
     """A source with the options of today's settings: the run keeps no path of a secret, and tokens rotate."""
-    return SourceSpec(**source, options=read_options(current().sources.get(source["name"], {})))
+    options = current().sources
+    every, own = options.get("*", {}), options.get(source["name"], {})
+    services = {**every.get("services", {}), **own.get("services", {})}
+    return SourceSpec(**source, options=read_options({**every, **own, "services": services}))
 
 
 def open_tickets(run: Run) -> tuple[Mapping[str, str], ...]:

@@ -12,7 +12,11 @@ class SiteConfig(AppConfig):
     label = "opspilot_site"
 
     def ready(self) -> None:
-        configure(Configuration(tickets=settings.TICKETS))
+        configure(
+            Configuration(
+                tickets=settings.TICKETS, sources=settings.SOURCES_FILE.options, **settings.TOOLS_FILE.as_parts()
+            )
+        )
 
 
 class OpsPilotAdmin(AdminConfig):

@@ -32,6 +32,8 @@ from runs.sources import configured_sources
 from runs.states import NotificationState, Role
 from runs.words import said_by
 from tools import registry
+from tools.configuration import current
+from tools.declared.loading import switched_off
 
 LEAST_FREE = 200_000_000  # bytes: a database and its copy need room
 RECENT = timedelta(days=7)  # how long doctor speaks of a message that was given up
@@ -132,6 +134,8 @@ def _planner() -> Iterator[Finding]:
 
 def _tools() -> Iterator[Finding]:
     yield Finding("tools", Verdict.OK, ", ".join(registry.names()))
+    for name, why in switched_off(current()).items():
+        yield Finding(f"tool {name}", Verdict.WARNING, f"switched off: {why}", "It is declared in tools.yaml.")
 
 
 def _sources() -> Iterator[Finding]:

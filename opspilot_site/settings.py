@@ -13,6 +13,8 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from opspilot_site.env import env, named_secrets, named_urls, secret, team_urls
+from opspilot_site.sources_file import read_sources_file
+from opspilot_site.tools_file import read_tools_file
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if (BASE_DIR / ".env").exists() and not env.bool("OPSPILOT_IGNORE_DOTENV", False):
@@ -239,12 +241,17 @@ TOKEN = secret("OPSPILOT_TOKEN")  # whom the command line acts as
 # Sources ---------------------------------------------------------------------------------------------------------
 SOURCE_KINDS = ("logs", "metrics", "traces", "changes", "data")
 SOURCE_URLS = {kind: named_urls(f"OPSPILOT_{kind.upper()}") for kind in SOURCE_KINDS}
+SOURCES_FILE = read_sources_file(Path(env.str("OPSPILOT_SOURCES", str(BASE_DIR / "sources.yaml"))))
+for kind, pairs in SOURCES_FILE.urls.items():
+    SOURCE_URLS[kind] += pairs
 if DEMO:
     SOURCE_URLS["data"].append(("demo", f"file://{quote(str(DATA_DIR / 'incident'))}"))
 
 # Who is told what waits and what was found ------------------------------------------------------------------------
 NOTIFY = team_urls("OPSPILOT_NOTIFY", secret("OPSPILOT_NOTIFY"))  # [(team or "", an apprise URL)]
 
+MCP_DIR = DATA_DIR / "mcp"  # what `mcp look` has kept of each server
+TOOLS_FILE = read_tools_file(Path(env.str("OPSPILOT_TOOLS", str(BASE_DIR / "tools.yaml"))), MCP_DIR)
 TICKETS = env.str("OPSPILOT_TICKETS", "")  # URL of the tracker; without one tickets are kept here only
 
 # Planners --------------------------------------------------------------------------------------------------------

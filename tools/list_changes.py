@@ -19,7 +19,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from tools.base import Params, Risk, Status, Tool, ToolContext, ToolResult
-from tools.reach import Reach, list_of, reach
+from tools.reach import Reach, ask_each, list_of, reach
 from tools.sources.changes.change import Change
 from tools.sources.timestamps import iso_us
 
@@ -38,14 +38,15 @@ class ListChanges(Params):
 def run(context: ToolContext, params: ListChanges) -> ToolResult:
     sources = context.sources.changes(params.source)
     within = reach(context, "changes", sources, params.since, params.until)
-    every = sorted((change for source in sources for change in source.changes()), key=lambda change: change.at_us)
+    answers = ask_each(sources, lambda source: source.changes())
+    every = sorted((change for found in answers.found for change in found), key=lambda change: change.at_us)
     inside = [change for change in every if within.since_us <= change.at_us < within.until_us]
     found = [change for change in inside if _is_asked(change, params)]
     shown = found[-MAX_CHANGES:]
     status = Status.NO_DATA if not found else Status.TRUNCATED if len(shown) < len(found) else Status.SUCCESS
     return ToolResult(
         status=status,
-        summary=_summary(params, within, found, shown, len(inside)) + within.notes(),
+        summary=_summary(params, within, found, shown, len(inside)) + within.notes(*answers.notes),
         data={"changes": [_row(change) for change in shown]} | ({} if found else {"services": within.services}),
         figures=_figures(found),
         query=within.query(**params.model_dump(include={"service", "kind"})),

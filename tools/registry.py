@@ -1,4 +1,4 @@
-"""Finds the tools: the modules of this package and the entry points of installed ones (group `opspilot.tools`)."""
+"""Finds the tools: modules of this package, entry points of installed ones (group `opspilot.tools`), declared ones."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 import tools
 from tools.base import Preview, Tool, ToolError
+from tools.configuration import current
+from tools.declared.loading import declared_tools
 
 CONCLUSION = "generate_report"
 
@@ -22,6 +24,7 @@ def all_tools() -> dict[str, Tool]:
     """Every tool by name, sorted: the order is part of the prompt's prefix and must not change by itself."""
     found = [module.TOOL for module in _modules() if isinstance(getattr(module, "TOOL", None), Tool)]
     found += [entry.load() for entry in entry_points(group="opspilot.tools")]
+    found += declared_tools(current())
     names = [tool.name for tool in found]
     if doubled := {name for name in names if names.count(name) > 1}:
         raise RuntimeError(f"two tools share a name: {', '.join(sorted(doubled))}")

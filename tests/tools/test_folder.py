@@ -128,7 +128,7 @@ def test_one_broken_source_does_not_silence_the_others(shop: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("loki+https://logs.example.org", "cannot open loki+https://; known: file://"),
+        ("tempo+https://traces.example.org", "cannot open tempo+https://; known: file://"),
         ("file://var/log/shop", "a local path needs three slashes, file:///var/log/shop"),
     ],
 )

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from tools.sources.changes.change import ChangeSource
+from tools.sources.changes.git import open_repository
 from tools.sources.logs.elasticsearch import Elasticsearch
 from tools.sources.logs.loki import Loki
 from tools.sources.logs.search import LogSource
@@ -56,13 +57,21 @@ def _elasticsearch(spec: SourceSpec) -> Store:
     return RemoteStore(spec.name, "logs", Elasticsearch(spec, "logs", "Elasticsearch", client, index=index or "*"))
 
 
+def _git(spec: SourceSpec) -> Store:
+    return RemoteStore(spec.name, "changes", open_repository(spec))
+
+
 OPENERS: dict[str, Callable[[SourceSpec], Store]] = {
-    f"{product}+{scheme}": opener
-    for products, opener in (
-        (("prometheus", "victoriametrics"), _prometheus),
-        (("loki",), _loki),
-        (("elasticsearch", "opensearch"), _elasticsearch),
-    )
-    for product in products
-    for scheme in ("http", "https")
+    "git": _git,
+    "git+file": _git,
+    **{
+        f"{product}+{scheme}": opener
+        for products, opener in (
+            (("prometheus", "victoriametrics"), _prometheus),
+            (("loki",), _loki),
+            (("elasticsearch", "opensearch"), _elasticsearch),
+        )
+        for product in products
+        for scheme in ("http", "https")
+    },
 }

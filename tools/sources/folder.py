@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +106,18 @@ def open_path(name: str, path: Path) -> Folder:
     _sort_in(folder, real.name)
     if not folder.kinds():
         folder.logs.append(real.name)  # whatever its name, a single file is taken for a log
+    if folder.logs:
+        folder.logs += _rotated(folder.root, real.name)
     return folder
+
+
+def _rotated(root: Root, name: str) -> list[str]:
+    """What logrotate made of that log: app.log.1, app.log.2.gz, app.log-20260301.zst."""
+    neighbour = re.compile(rf"{re.escape(name)}[.-]\d{{1,10}}(?:\.gz|\.zst)?\Z")
+    try:
+        return [one for one in root.names() if neighbour.match(one)]
+    except Refused:
+        return []
 
 
 def baseline_of(folder: Folder) -> Folder | None:
@@ -120,8 +132,12 @@ def baseline_of(folder: Folder) -> Folder | None:
 
 def _explore(name: str, path: Path) -> Folder:
     folder = Folder(name, Root(path))
+    seen = {folder.root.path}  # a link back to a folder that was explored would count its rows twice
     for entry in folder.root.names():
         if entry != BASELINE and folder.root.is_folder(entry):
+            if (real := (folder.root.path / entry).resolve()) in seen:
+                continue
+            seen.add(real)
             for inner in _names_in(folder.root, entry):
                 _sort_in(folder, f"{entry}/{inner}")
         else:

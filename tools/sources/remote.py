@@ -16,6 +16,7 @@ from tools.sources.logs.search import LogSource
 from tools.sources.metrics.query import MetricSource
 from tools.sources.spec import ACCESS, Asked, Kind, SourceOptions, SourceSpec, SourceState, pack_options, read_options
 from tools.sources.timestamps import from_us
+from tools.sources.words import clean
 from tools.web.addresses import Forbidden, read_place
 from tools.web.client import Client, NotAnswered
 
@@ -81,7 +82,7 @@ class Remote:
             return SourceState(self.name, self.kind, None, None, None, (), str(error))
         except SURPRISES as error:
             return SourceState(self.name, self.kind, None, None, None, (), str(self.misshapen(error)))
-        services = sorted({self.known_as(name) for name in seen.services} - {""})[:MAX_SERVICES]
+        services = sorted({self.known_as(clean(name, 200)) for name in seen.services} - {""})[:MAX_SERVICES]
         return SourceState(self.name, self.kind, None, seen.oldest, seen.newest, services)
 
     def kept(self, what: str, ask: Callable[[], T]) -> T:

@@ -18,6 +18,7 @@ from tools.sources.confined import Refused
 from tools.sources.folder import Folder, KnownPattern, baseline_of, open_path
 from tools.sources.logs.search import LogSource
 from tools.sources.metrics.query import MetricSource
+from tools.sources.renamed import Names, RenamedFolder
 from tools.sources.spec import KINDS, Kind, SourceSpec, SourceState
 from tools.sources.timestamps import read_time
 from tools.sources.traces.span import TraceSource
@@ -49,7 +50,8 @@ def parse_spec(text: str, kind: Kind | str = "") -> SourceSpec:
     name, _, rest = text.partition("=") if re.match(r"[\w.-]+=", text) else ("", "", text)
     url = rest if "://" in rest else Path(rest).expanduser().absolute().as_uri()
     parts = urlsplit(url)
-    name = name or re.sub(r"[^\w.-]+", "-", Path(unquote(parts.path)).name).strip("-.") or "source"
+    last = Path(unquote(parts.path)).name or (parts.hostname or "")
+    name = name or re.sub(r"[^\w.-]+", "-", last).strip("-.") or "source"
     if kind not in ("", *KINDS):
         raise ToolError(f"{kind!r} is not a kind of source. Kinds: {', '.join(KINDS)}.")
     return SourceSpec(name, url, parse_qs(parts.query).get("env", [""])[0], kind)  # type: ignore[arg-type]
@@ -72,8 +74,7 @@ class SourceSet:
         A service is not asked yet: it answers when a source of it is.
         """
         found = [_open(spec) for spec in self.specs]
-        quiet = [(one, baseline_of(one.store)) for one in found if isinstance(one.store, Folder)]
-        return found + [Opened(one.spec, folder, is_baseline=True) for one, folder in quiet if folder]
+        return found + [quiet for one in found if (quiet := _baseline(one))]
 
     def names(self) -> list[str]:
         return sorted({one.name for one in self.opened})
@@ -155,18 +156,33 @@ class SourceSet:
         raise ToolError(f"{where} no {kind}. Sources with {kind}: {', '.join(others) or 'none'}.")
 
 
+def _baseline(one: Opened) -> Opened | None:
+    """The folder `baseline/` of a source, under the same names."""
+    renamed = one.store if isinstance(one.store, RenamedFolder) else None
+    folder = renamed.folder if renamed else one.store
+    quiet = baseline_of(folder) if isinstance(folder, Folder) else None
+    if quiet is None:
+        return None
+    return Opened(one.spec, RenamedFolder(quiet, renamed.names) if renamed else quiet, is_baseline=True)
+
+
 def _open(spec: SourceSpec) -> Opened:
     parts = urlsplit(spec.url)
     try:
         if opener := OPENERS.get(parts.scheme):
             return Opened(spec, opener(spec))
         if parts.scheme == "file":
-            return Opened(spec, open_path(spec.name, _local_path(parts.netloc, parts.path)))
+            return Opened(spec, _folder(spec, _local_path(parts.netloc, parts.path)))
     except Refused as refusal:
         return Opened(spec, None, f"{spec.name}: {refusal}")
     known = ", ".join(f"{scheme}://" for scheme in ("file", *sorted(OPENERS)))
     words = f"cannot open {parts.scheme}://; known: {known}" if parts.scheme else f"write file://{spec.url}"
     return Opened(spec, None, f"{spec.name}: {words}")
+
+
+def _folder(spec: SourceSpec, path: Path) -> Store:
+    folder = open_path(spec.name, path)
+    return RenamedFolder(folder, Names(dict(spec.options.services))) if spec.options.services else folder
 
 
 def _local_path(netloc: str, path: str) -> Path:

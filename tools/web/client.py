@@ -52,7 +52,18 @@ class Answer:
 
     def json(self) -> Any:
         """Raises ValueError."""
-        return from_json(self.body)
+        return read_json(self.body)
+
+
+def read_json(body: bytes) -> Any:
+    """The value, by the slower parser where a text holds half of a surrogate pair. Raises ValueError."""
+    try:
+        return from_json(body)
+    except ValueError:
+        try:
+            return json.loads(body)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
 
 def clean(text: str, limit: int) -> str:
@@ -64,7 +75,7 @@ def clean(text: str, limit: int) -> str:
 def said(body: bytes) -> str:
     """What an error page says: the usual fields of JSON, else its first words."""
     try:
-        value = from_json(body)
+        value = read_json(body)
     except ValueError:
         text = body[: 4 * MAX_SAID].decode("utf-8", "replace")
         return "" if text.lstrip()[:1] == "<" else clean(text, MAX_SAID)

@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -23,6 +24,13 @@ from runs.sources import Source, chosen_sources, configured_sources
 from tools.base import ToolError
 from tools.sources import parse_spec
 
+SECRETS = {
+    "token_file": "a file with a bearer token",
+    "user": "for a password, with --password-file",
+    "password_file": "a file with the password of --user",
+    "api_key_file": "a file with an API key, as Elasticsearch has them",
+    "ca_file": "a certificate authority of your own, as PEM",
+}
 ROWS_SHOWN = 3
 SERVICES_SHOWN = 12
 NEWEST: dict[str, tuple[str, dict[str, Any], Callable[[dict[str, Any]], list[Any]]]] = {
@@ -44,8 +52,10 @@ class Command(BaseCommand):
         check = verbs.add_parser("check", help="three rows as parsed, time zone, newest row, services")
         check.add_argument("name", help="of a configured source; or a URL or folder that is not configured yet")
         add = verbs.add_parser("add", help="look at a URL or folder and add it to .env")
-        add.add_argument("url", help="file:///var/log/shop, or a folder")
+        add.add_argument("url", help="file:///var/log/shop, a folder, loki+https://…, prometheus+http://…, git:///…")
         add.add_argument("--name", default="", help="what it is called; else after its last part")
+        for part in SECRETS:
+            add.add_argument(f"--{part.replace('_', '-')}", default="", help=SECRETS[part])
         add.add_argument("--kind", default="data", choices=settings.SOURCE_KINDS, help="data: all that it holds")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -56,7 +66,8 @@ class Command(BaseCommand):
                 case "check":
                     self._check(_named(options["name"]))
                 case "add":
-                    self._add(options["url"], options["name"], options["kind"])
+                    given = {part: options[part] for part in SECRETS if options[part]}
+                    self._add(_with(options["url"], given), options["name"], options["kind"])
         except (ToolError, Refused) as error:
             raise CommandError(str(error), returncode=2) from None
         finally:
@@ -76,8 +87,9 @@ class Command(BaseCommand):
         states = _look([source])
         self._say([finding_of(state, timezone.now()) for state in states])
         answering = [state for state in states if not state["problem"]]
+        known = _services_elsewhere(source)
         for state in answering:
-            self.stdout.write("\n".join(_as_parsed(source, state)))
+            self.stdout.write("\n".join([*_as_parsed(source, state), *_only_here(state, known)]))
         if not answering:
             raise CommandError(f"{source['name']} cannot be read.", returncode=1)
 
@@ -94,6 +106,26 @@ class Command(BaseCommand):
         for finding in findings:
             glyph = "✗" if finding.verdict == Verdict.BROKEN else "✓"
             self.stdout.write(f"{glyph} {finding.name.removeprefix('source ')}: {reveal(finding.words)}")
+
+
+def _with(url: str, given: dict[str, str]) -> str:
+    """The URL with where the secrets stand; they themselves stay in their files."""
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(given)}" if given else url
+
+
+def _services_elsewhere(source: Source) -> set[str]:
+    """Names that the other configured sources use; empty where there are none to compare with."""
+    others = [one for one in configured_sources() if one["name"] != source["name"]]
+    return {name for state in (_look(others) if others else []) for name in state["services"]}
+
+
+def _only_here(state: dict[str, Any], known: set[str]) -> list[str]:
+    """Services that no other source knows: often the same service under another name."""
+    alone = [name for name in state["services"] if name not in known]
+    if not known or not alone:
+        return []
+    hint = "If one is known elsewhere by another name, say so under services in sources.yaml."
+    return [f"    only here: {reveal(', '.join(alone[:SERVICES_SHOWN]))}. {hint}"]
 
 
 def _named(text: str) -> Source:
