@@ -95,14 +95,20 @@ def _ask_planner(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
     outfit.watch(settings.MODEL_TIMEOUT_S)
     try:
         with faults.at("model.call"):
-            move = outfit.planner.next(_transcript(run, story), _offered(story), left(run), outfit.on_text)
+            move = outfit.planner.next(_transcript(run, story), _offered(run, story), left(run), outfit.on_text)
     except PlannerFault as fault:
         _meet(run, lease, fault)
     else:
         breaker.report_answer(run.planner)
         # Judged before the transaction: looking for copied text in large results takes a while.
         facts = checked_facts(move.hypotheses, _exhibits(run, story))
-        _accept(run, lease, move, facts, [] if move.is_conclusion else _ruled(run, proposals(move.requests)))
+        _accept(
+            run,
+            lease,
+            move,
+            facts,
+            [] if move.is_conclusion else _ruled(run, proposals(move.requests, run.team.may_use)),
+        )
 
 
 @faults.point("move.keep")
@@ -222,10 +228,12 @@ def _transcript(run: Run, story: Story) -> Transcript:
     return Transcript(run.goal, run.as_of, run.focus_at, run.alert, story.sources, wants_ticket, items)
 
 
-def _offered(story: Story) -> list[ToolDescription]:
+def _offered(run: Run, story: Story) -> list[ToolDescription]:
     kinds = {source.kind for source in story.sources if not source.problem}
     return [
-        _description(tool.name) for tool in registry.all_tools().values() if not tool.needs or kinds & set(tool.needs)
+        _description(tool.name)
+        for tool in registry.all_tools().values()
+        if (not tool.needs or kinds & set(tool.needs)) and run.team.may_use(tool.name)
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,13 +23,15 @@ class Proposal:
     problem: str = ""
 
 
-def proposals(requests: Sequence[ToolRequest]) -> list[Proposal]:
-    """Every request of a move, in order."""
-    return [_proposal(request, requests[:place]) for place, request in enumerate(requests)]
+def proposals(requests: Sequence[ToolRequest], may_use: Callable[[str], bool] = lambda tool: True) -> list[Proposal]:
+    """Every request of a move, in order. `may_use` says what the team's tool set allows."""
+    return [_proposal(request, requests[:place], may_use) for place, request in enumerate(requests)]
 
 
-def _proposal(request: ToolRequest, before: Sequence[ToolRequest]) -> Proposal:
+def _proposal(request: ToolRequest, before: Sequence[ToolRequest], may_use: Callable[[str], bool]) -> Proposal:
     try:
+        if not may_use(request.tool):
+            raise ToolError(f"{request.tool} is not in the tool set of this team.")
         _refuse_misplaced(request, before)
         args = registry.validate(request.tool, request.args)
     except ToolError as error:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
+
 from django.conf import settings
 from django.db import models
 
 from runs.states import Role
+
+CONCLUSION = "generate_report"
 
 
 class Team(models.Model):
@@ -14,9 +18,19 @@ class Team(models.Model):
     name = models.CharField(max_length=80, unique=True)
     slug = models.SlugField(max_length=80, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
+    tools = models.TextField(
+        "tool set",
+        blank=True,
+        help_text="Tools that this team's runs may use: one name or pattern (list_*) a line. Empty: every tool.",
+    )
 
     def __str__(self) -> str:
         return self.name
+
+    def may_use(self, tool: str) -> bool:
+        """Whether the tool is in the team's set. What concludes a run always is."""
+        globs = self.tools.split()
+        return not globs or tool == CONCLUSION or any(fnmatchcase(tool, glob) for glob in globs)
 
 
 class Membership(models.Model):

@@ -16,6 +16,7 @@ class ScriptedPlanner:
     def __init__(self, *moves: Move | Exception | Callable[[Transcript], Move]):
         self._moves = list(moves)
         self.seen: list[Transcript] = []
+        self.offered: set[str] = set()  # names of the tools at the last call
 
     def next(
         self,
@@ -25,6 +26,7 @@ class ScriptedPlanner:
         on_text: Callable[[str], None],
     ) -> Move:
         self.seen.append(transcript)
+        self.offered = {tool.name for tool in tools}
         if not self._moves:
             raise AssertionError(f"unexpected planner call {len(self.seen)}")
         move = self._moves.pop(0)

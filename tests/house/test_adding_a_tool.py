@@ -1,8 +1,7 @@
-"""docs/adding-a-tool.md followed literally: its code in a package of one's own, found by its entry point, asked."""
+"""docs/adding-a-tool.md followed literally: its code in a package of one's own, its YAML in a file, both asked."""
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -12,14 +11,15 @@ from pathlib import Path
 from django.conf import settings
 
 from tests.flows.incident import write_incident
+from tests.processes import product_environment
 
 PAGE = (settings.BASE_DIR / "docs" / "adding-a-tool.md").read_text()
 
 
 def _block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    assert found is not None
-    return found[1]
+    """The first block of that language; without one, the block that tries the tools."""
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+    return next(text for name, text in blocks if name == language and (language or "opspilot tool" in text))
 
 
 def _install(site: Path) -> None:
@@ -34,14 +34,29 @@ def _install(site: Path) -> None:
     (about / "entry_points.txt").write_text(f"[{group}]\n{line.replace(chr(34), '')}\n")
 
 
-def test_a_tool_of_ones_own_is_found_and_answers(tmp_path: Path) -> None:
+def _follow(tmp_path: Path, line: str) -> subprocess.CompletedProcess[str]:
+    """Runs the page's line that begins like this, with its package installed and its tools.yaml in place."""
     _install(tmp_path / "site")
+    (tmp_path / "tools.yaml").write_text(_block("yaml"))
     write_incident(tmp_path / "incident")
-    words = shlex.split(re.findall(r"```\n\./opspilot (.+)\n```", PAGE)[0])
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "site"), "OPSPILOT_DATA_DIR": str(tmp_path / "data")}
-    answer = subprocess.run(
-        [sys.executable, settings.BASE_DIR / "manage.py", *words], cwd=tmp_path, capture_output=True, text=True,
-        check=False, env=environment,
+    (command,) = [one for one in _block("").splitlines() if one.startswith(f"./opspilot tool {line}")]
+    environment = product_environment(
+        PYTHONPATH=str(tmp_path / "site"), OPSPILOT_DATA_DIR=str(tmp_path / "data"),
+        OPSPILOT_TOOLS=str(tmp_path / "tools.yaml"),
     )  # fmt: skip
+    return subprocess.run(
+        [sys.executable, settings.BASE_DIR / "manage.py", *shlex.split(command)[1:]], cwd=tmp_path, capture_output=True,
+        text=True, check=False, env=environment,
+    )  # fmt: skip
+
+
+def test_a_tool_of_ones_own_is_found_and_answers(tmp_path: Path) -> None:
+    answer = _follow(tmp_path, "silent_sources")
     assert answer.returncode == 0, answer.stderr
     assert "sources have been silent for more than 5 min" in answer.stdout
+
+
+def test_a_declared_tool_is_found_and_answers(tmp_path: Path) -> None:
+    answer = _follow(tmp_path, "disk_usage")
+    assert answer.returncode == 0, answer.stderr
+    assert "df ended with 0: Filesystem" in answer.stdout
