@@ -235,17 +235,27 @@ def _cause_rules(
     report: Report, facts: Sequence[Checked], against: Sequence[Checked], exhibits: Mapping[str, Exhibit]
 ) -> list[tuple[bool, str, str]]:
     """(met, words if met, words if not) for each rule of CONFIRMED."""
-    sources = {exhibits[fact.claim.evidence].source for fact in facts}
+    sources = _independent(exhibits[fact.claim.evidence].source for fact in facts)
     roles = {fact.claim.role for fact in facts}
     refuted = any(name in exhibits for ruled in report.ruled_out for name in ruled.evidence)
     measured = any(fact.verdict == "number_matches" for fact in facts)
     return [
-        (len(sources) >= 2, f"{len(sources)} sources agree", "only one source shows it"),
+        (sources >= 2, f"{sources} sources agree", "only one source shows it"),
         (bool(roles & {"mechanism", "change"}), "mechanism or change was seen", "neither mechanism nor change seen"),
         (refuted, "an alternative was ruled out", "no alternative was ruled out"),
         (not against, "nothing speaks against it", f"{_count(len(against), 'fact speaks', 'facts speak')} against it"),
         (measured, "at least one fact is a measured number", "it rests on text from outside alone"),
     ]  # fmt: skip
+
+
+def _independent(sources: Iterable[str]) -> int:
+    """How many sources there are, where a result that read several ("a:logs+a:traces") is none beside any of them."""
+    groups: list[set[str]] = []
+    for source in sources:
+        parts = set(source.split("+"))
+        joined = [group for group in groups if group & parts]
+        groups = [group for group in groups if not group & parts] + [parts.union(*joined)]
+    return len(groups)
 
 
 def _label_no_fault(checked: Sequence[Checked], exhibits: Mapping[str, Exhibit], as_of: datetime) -> Label:

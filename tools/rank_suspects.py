@@ -7,13 +7,15 @@ data = {
      "is_convincing": bool,
      "signs": [{"channel": str, "surprise": f, "words": str, "now": f, "usual": f, "unit": str}, …]
                                               # most surprising first, at most MOST_SIGNS
-  }, …],                                      # most surprising first, at most MOST_SUSPECTS
+  }, …],                                      # most suspicious first, at most MOST_SUSPECTS: by surprise, but a caller
+                                              # that errs or is slow comes after a callee that explains it
   "channels": [{"channel": str, "service": str, "surprise": f}, …],   # the top of each, most surprising first
   "follows": {"service": str, "metric": str} | {},   # the alerting series that others were compared with
   "not_compared": [str, …]                    # channels that had no quiet time or nothing to compare, in words
 }
 Where an alert names a series that several services have, those count that move with it, as far as no callee explains
-their excess. figures: "<service> <channel> now" and "… usual" of every sign.   source = "ranking"
+their excess. figures: "<service> <channel> now" and "… usual" of every sign.
+source = "<name>:<kind>+…", all that were read
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ def run(context: ToolContext, params: RankSuspects) -> ToolResult:
     alert = _alerting(context, params, measured)
     followed = carrier_signs(alert, _below(measured, alert, graph), graph.callees) if alert else []
     signs = followed or [*_request_signs(times, now, quiet), *metric_signs(_served(measured, now), bool(now.spans))]
-    suspects = rank(signs)
+    suspects = rank(signs, graph.below)
     return ToolResult(
         status=Status.SUCCESS if suspects else Status.NO_DATA,
         summary=_summary(times, suspects),
@@ -67,7 +69,7 @@ def run(context: ToolContext, params: RankSuspects) -> ToolResult:
         figures=_figures(suspects),
         query={"service": params.service, "metric": params.metric, "since": iso(times.window.since),
                "until": iso(times.window.until), "as_of": iso(context.as_of)},
-        source="ranking",
+        source=times.source,
         freshness=times.newest,
     )  # fmt: skip
 
@@ -197,4 +199,5 @@ TOOL = Tool(
     params=RankSuspects,
     risk=Risk.READ,
     run=run,
+    timeout_s=60.0,
 )

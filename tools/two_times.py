@@ -43,6 +43,7 @@ class TwoTimes:
     context: ToolContext
     window: TimeRange
     newest: datetime | None  # row of the sources
+    source: str  # "shop:logs+shop:metrics": all that may be read
 
     @property
     def since_us(self) -> int:
@@ -107,6 +108,7 @@ def two_times(context: ToolContext, since: str, until: str) -> TwoTimes:
     states = [state for state in context.sources.states() if state.oldest and state.kind != "changes"]
     names = {name for kind in ("logs", "traces", "metrics") for name in context.sources.baselines(kind)}
     mine = [state for state in states if state.name not in names]
+    source = "+".join(f"{state.name}:{state.kind}" for state in mine)
     oldest = min((state.oldest for state in mine if state.oldest), default=None)
     newest = max((state.newest for state in mine if state.newest), default=None)
     if oldest is None:
@@ -114,8 +116,8 @@ def two_times(context: ToolContext, since: str, until: str) -> TwoTimes:
     if not since:
         told = [state.oldest for state in mine if state.oldest and state.kind != "metrics"] or [oldest]
         begin = min(told) if names else _last_part(context, oldest)
-        return TwoTimes(context, TimeRange(begin, resolve("", until, context.as_of, oldest).until), newest)
-    return TwoTimes(context, resolve(since, until, context.as_of, oldest), newest)
+        return TwoTimes(context, TimeRange(begin, resolve("", until, context.as_of, oldest).until), newest, source)
+    return TwoTimes(context, resolve(since, until, context.as_of, oldest), newest, source)
 
 
 def _last_part(context: ToolContext, oldest: datetime) -> datetime:

@@ -80,6 +80,30 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Stray:
+    """A sign of rank_suspects: one channel in which a service is unlike its quiet time."""
+
+    evidence: str
+    service: str
+    channel: str
+    surprise: float
+    words: str
+    now: float
+    usual: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class RankedService:
+    """A service as rank_suspects places it, its most surprising sign first."""
+
+    service: str
+    surprise: float
+    is_convincing: bool
+    signs: tuple[Stray, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Casefile:
     transcript: Transcript
     results: tuple[Returned, ...]
@@ -89,6 +113,8 @@ class Casefile:
     failures: tuple[Failure, ...]
     graph: CallGraph
     services: tuple[str, ...]
+    ranking: tuple[RankedService, ...] = ()  # most suspicious first; empty where nothing could be compared
+    ranked_since: datetime | None = None
     moves: tuple[Move, ...] = ()
     rejected: tuple[tuple[str, str], ...] = field(default=())  # claims that did not hold: id and why
 
@@ -137,6 +163,7 @@ def read(transcript: Transcript) -> Casefile:
     traces = [row for row in usable if row.tool == "query_traces"]
     edges = [(edge["caller"], edge["callee"]) for row in traces for edge in row.data.get("edges", [])]
     graph = CallGraph.of(edges)
+    ranked = next((row for row in reversed(usable) if row.tool == "rank_suspects"), None)
     return Casefile(
         transcript=transcript,
         results=results,
@@ -146,6 +173,8 @@ def read(transcript: Transcript) -> Casefile:
         failures=tuple(failure for row in traces for failure in _failures(row)),
         graph=graph,
         services=_services(transcript, tracks, lines, graph),
+        ranking=tuple(_ranking(ranked)) if ranked else (),
+        ranked_since=moment(ranked.data["since"]) if ranked else None,
         moves=tuple(item.move for item in transcript.items if isinstance(item, Planned)),
         rejected=tuple(pair for item in transcript.items if isinstance(item, SentBack) for pair in item.problems),
     )
@@ -207,6 +236,17 @@ def _distinct(changes: Iterable[ChangeRecord]) -> tuple[ChangeRecord, ...]:
 def _failures(row: Returned) -> Iterator[Failure]:
     for entry in row.data.get("errors", []):
         yield Failure(row.evidence, entry["service"], entry["error"], moment(entry["at"]), entry.get("peer", ""))
+
+
+def _ranking(row: Returned) -> Iterator[RankedService]:
+    for entry in row.data.get("suspects", []):
+        name = entry["service"]
+        signs = tuple(
+            Stray(row.evidence, name, sign["channel"], sign["surprise"], sign["words"], sign["now"], sign["usual"],
+                  sign["unit"])
+            for sign in entry["signs"]
+        )  # fmt: skip
+        yield RankedService(name, entry["surprise"], entry["is_convincing"], signs)
 
 
 def _services(

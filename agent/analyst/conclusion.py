@@ -6,15 +6,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from agent.analyst.casefile import RankedService
 from agent.analyst.explanation import Assessment, Explanation, mechanisms, say
 from agent.analyst.facts import Fact, numbered
 from agent.analyst.grounds import all_facts
 from agent.analyst.healthy import healthy_facts, healthy_reasons
+from agent.analyst.ranked import WORTH_NAMING, unlike_quiet
 from agent.analyst.remedies import actions
 from agent.analyst.rivals import rivals
 from agent.analyst.timeline import timeline
 from agent.analyst.unseen import not_checked
-from agent.analyst.wording import amount, clock, iso, label, normal_words
+from agent.analyst.wording import amount, answer, clock, iso, label, normal_words
 from tools.generate_report import Report, RootCause, Ruled, Scope, Severity, Suspect
 
 MAX_SUSPECTS = 5
@@ -64,15 +66,23 @@ def _fault(assessed: Assessment, best: Explanation) -> Report:
 def _no_fault(assessed: Assessment) -> Report:
     facts = _accepted(assessed, healthy_facts(assessed.case))
     checked = bool(assessed.case.tracks or assessed.case.lines)
+    near = [one for one in assessed.case.ranking if one.surprise >= WORTH_NAMING]
     return Report(
-        verdict="no_fault" if checked and facts else "cannot_tell",
-        summary=say(assessed) if checked else "The sources hold nothing to judge by.",
+        verdict="no_fault" if checked and facts and not near else "cannot_tell",
+        summary=_nothing_found(assessed, near) if checked else "The sources hold nothing to judge by.",
         severity="",
+        suspects=unlike_quiet(assessed.case)[: len(near)],
         still_happening=Scope(ongoing=False if checked else None),
         claims=list(numbered(facts)),
         ruled_out=healthy_reasons(assessed.case),
         not_checked=not_checked(assessed),
     )
+
+
+def _nothing_found(assessed: Assessment, near: Sequence[RankedService]) -> str:
+    if not near:
+        return say(assessed)
+    return answer("Nothing strays as far as in one of 100 quiet times", f"; {near[0].service} comes closest")
 
 
 def _accepted(assessed: Assessment, facts: Sequence[Fact]) -> list[Fact]:
@@ -120,6 +130,8 @@ def severity(assessed: Assessment) -> Severity:
 
 def _suspects(assessed: Assessment, best: Explanation) -> list[Suspect]:
     found = assessed.found
+    if assessed.case.ranking and (best.ranked or not best.is_convicted):
+        return _by_ranking(assessed)
     ranked = [best.entity, *(name for name, share in found.ranked if name != best.entity and share >= 0.01)]
     shares = dict(found.ranked)
     top = max(shares.values(), default=1.0)
@@ -134,6 +146,17 @@ def _suspects(assessed: Assessment, best: Explanation) -> list[Suspect]:
     ]
 
 
+def _by_ranking(assessed: Assessment) -> list[Suspect]:
+    """As the ranking has them, then those that only the triage knows."""
+    ranked = unlike_quiet(assessed.case)
+    known = {one.entity for one in ranked}
+    others = [
+        Suspect(entity=name, score=0.0, why=_why_suspect(assessed, name))
+        for name in assessed.found.services if name not in known
+    ]  # fmt: skip
+    return [*ranked, *others][:MAX_SUSPECTS]
+
+
 def _why_suspect(assessed: Assessment, service: str) -> str:
     moved = mechanisms(assessed.found, service)
     if moved:
@@ -145,10 +168,12 @@ def _why_suspect(assessed: Assessment, service: str) -> str:
 def _scope(assessed: Assessment) -> Scope:
     """The latest value of what users feel, beside the normal one. Old rows cannot say whether it goes on."""
     is_fresh = assessed.case.as_of - assessed.case.ended <= STALE
-    felt = sorted(assessed.found.moved, key=lambda one: (one.kind not in ("error", "latency"), -one.strength))
+    best = assessed.best
+    moved = assessed.found.moved_of(best.entity) if best and best.ranked else assessed.found.moved
+    felt = sorted(moved, key=lambda one: (one.kind not in ("error", "latency"), -one.strength))
     goes_on = any(one.departure.ongoing for one in felt[:3]) or _is_still_written(assessed)
     if not felt:
-        return Scope(ongoing=goes_on if is_fresh else None)
+        return Scope(ongoing=True if goes_on and is_fresh else None)
     one = felt[0]
     last = amount(one.track.name, float(one.track.values[-1]))
     return Scope(

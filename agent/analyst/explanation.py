@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import re2
 
-from agent.analyst.casefile import Casefile
+from agent.analyst.casefile import Casefile, RankedService
 from agent.analyst.circumstances import Circumstance, circumstances
 from agent.analyst.moved import Moved
+from agent.analyst.ranked import brief, first_of, kind_of_sign, led_by_ranking
 from agent.analyst.suspects import Suspect, judge_changes
 from agent.analyst.triage import Triage, triage
 from agent.analyst.wording import amount, answer, capital, change_words, clock, label, names, shorten
@@ -35,10 +36,11 @@ class Explanation:
     remediation: str
     suspect: Suspect | None = None
     circumstance: Circumstance | None = None
+    ranked: RankedService | None = None  # the service itself, unlike its quiet time; nothing says what set it off
 
     @property
     def is_convicted(self) -> bool:
-        return self.suspect is not None or self.circumstance is not None
+        return self.suspect is not None or self.circumstance is not None or self.ranked is not None
 
     @property
     def is_by_timing_alone(self) -> bool:
@@ -60,6 +62,8 @@ class Assessment:
     def affected(self) -> list[str]:
         """Services that suffer, the faulty one not counted, hardest hit first."""
         entity = self.best.entity if self.best else ""
+        if self.best and self.best.ranked:
+            return [one.service for one in self.case.ranking[1:] if one.is_convincing]
         felt = [one for one in self.found.moved if one.kind in ("error", "latency", "availability", "efficiency")]
         hit = {one.service for one in felt if one.is_strong} | {one.service for one in self.found.outbreaks}
         return [name for name in self.found.services if name in hit and name != entity]
@@ -69,7 +73,12 @@ def assess(case: Casefile) -> Assessment:
     found = triage(case)
     suspects = judge_changes(case, found)
     others = circumstances(case, found)
-    return Assessment(case, found, tuple(suspects), tuple(others), _best(found, suspects, others))
+    best = _best(found, suspects, others)
+    first = first_of(case)
+    if first is not None and (best is None or not best.is_convicted):
+        found = led_by_ranking(case, found)
+        best = _by_ranking(first)
+    return Assessment(case, found, tuple(suspects), tuple(others), best)
 
 
 def _best(found: Triage, suspects: Sequence[Suspect], others: Sequence[Circumstance]) -> Explanation | None:
@@ -161,6 +170,19 @@ def _by_circumstance(found: Triage, other: Circumstance) -> Explanation:
     )
 
 
+def _by_ranking(first: RankedService) -> Explanation:
+    sign = first.signs[0]
+    return Explanation(
+        entity=first.service,
+        kind=kind_of_sign(sign),
+        score=0.35,
+        statement=f"{first.service} is unlike its quiet time: {brief(sign)}",
+        mechanism=f"Of all services {first.service} strays most from its own quiet time: {sign.words}.",
+        remediation="investigate",
+        ranked=first,
+    )
+
+
 def _unexplained(found: Triage) -> Explanation:
     statement = f"{found.leader} fails by itself; what set it off is not in the sources"
     return Explanation(found.leader, "unknown", 0.2, statement, _what_followed(found, found.leader), "investigate")
@@ -198,6 +220,9 @@ def say(assessed: Assessment) -> str:
         return answer(f"{best.entity} fails {since}, after {cause}", f": {did}" if did else "", with_it)
     if best.circumstance:
         return answer(f"Since {clock(found.onset)}: {best.circumstance.statement.rstrip('.')}", with_it)
+    if best.ranked:
+        strays = f"{best.entity} strays most from its quiet time: {brief(best.ranked.signs[0])}"
+        return answer(strays, "; what set it off is not in the sources", with_it)
     told = mechanisms(found, best.entity)
     how = f": {label(told[0])} is at {amount(told[0].track.name, told[0].departure.level)}" if told else ""
     return answer(f"{best.entity} fails first, {since}{how}", "; what set it off is not in the sources", with_it)

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from agent.analyst.casefile import Failure, Track
+from agent.analyst.casefile import Failure, Stray, Track
 from agent.analyst.moved import Moved
 from agent.analyst.outbreaks import Outbreak
 from agent.analyst.suspects import Suspect
@@ -144,6 +144,19 @@ def change_fact(suspect: Suspect) -> Fact:
     statement = f"{change_words(change, suspect.deploy)}, live at {clock(live)}: {said}"
     line = judged.effect.line if judged.effect and judged.effect.line in change.diff else change.title
     return Fact(capital(statement), "quote", "change", change.evidence, line[:QUOTE_LENGTH])
+
+
+def stray_fact(sign: Stray, role: Role) -> Fact:
+    """A sign of the ranking, by the figure that it gives."""
+    return Fact(
+        statement=f"{sign.service}: {sign.words}",
+        kind="number",
+        role=role,
+        evidence=sign.evidence,
+        figure=f"{sign.service} {sign.channel} now",
+        value=sign.now,
+        unit=sign.unit,
+    )
 
 
 def failure_fact(failures: Sequence[Failure], service: str) -> Fact | None:

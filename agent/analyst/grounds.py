@@ -15,6 +15,7 @@ from agent.analyst.facts import (
     line_fact,
     moved_fact,
     recent_fact,
+    stray_fact,
 )
 from agent.analyst.moved import Moved
 from agent.analyst.questions import loudest
@@ -28,7 +29,7 @@ def facts_for(assessed: Assessment) -> list[Fact]:
     if best is None or found.onset is None:
         return []
     entity = best.entity if best.entity in found.services else found.leader
-    facts: list[Fact] = []
+    facts: list[Fact] = _ranked(assessed)
     facts += [
         moved_fact(one, "mechanism" if place == 0 else "symptom")
         for place, one in enumerate(mechanisms(found, entity)[:3])
@@ -44,6 +45,16 @@ def facts_for(assessed: Assessment) -> list[Fact]:
     for place, one in enumerate(_felt_by_others(assessed, entity)[:3]):
         facts.append(moved_fact(one, "symptom" if place == 0 and not is_measured else "scope"))
     return distinct(facts)
+
+
+def _ranked(assessed: Assessment) -> list[Fact]:
+    """The signs of the service that the ranking names, then the first sign of those that stray with it."""
+    best = assessed.best
+    if best is None or best.ranked is None:
+        return []
+    own = [stray_fact(sign, "mechanism" if place == 0 else "symptom") for place, sign in enumerate(best.ranked.signs)]
+    others = [one for one in assessed.case.ranking[1:4] if one.is_convincing]
+    return own + [stray_fact(one.signs[0], "scope") for one in others]
 
 
 def all_facts(assessed: Assessment) -> list[Fact]:

@@ -42,8 +42,13 @@ def first_look(transcript: Transcript, tools: Sequence[ToolDescription]) -> Ques
         ("warnings", "search_logs", {"level": "WARN", "since": since, "limit": 5}),
         ("changes", "list_changes", {"since": ""}),
         ("calls", "query_traces", {"since": since, "limit": 5}),
+        ("ranking", "rank_suspects", _alerting(transcript)),
     ]
     return Question("What changed its behaviour, and when?", _offered(wanted, tools))
+
+
+def _alerting(transcript: Transcript) -> dict[str, Any]:
+    return {key: alert_text(transcript.alert, key)[:200] for key in ("service", "metric")}
 
 
 def closer_look(assessed: Assessment, tools: Sequence[ToolDescription]) -> Question:

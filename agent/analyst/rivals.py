@@ -11,6 +11,7 @@ from agent.analyst.moved import best_tracks
 from agent.analyst.outbreaks import Outbreak
 from agent.analyst.suspects import Suspect
 from agent.analyst.wording import capital, change_words, clock, names, shorten
+from tools.analysis.anomalies import MIN_POINTS
 from tools.analysis.metric_words import kind_of
 from tools.analysis.windows import compare_counts
 
@@ -127,7 +128,8 @@ def _healthy(assessed: Assessment, service: str) -> tuple[Fact, ...]:
         (track for track in tracks if kind_of(track.name) in order), key=lambda track: order[kind_of(track.name)]
     )
     middle = onset + (assessed.case.as_of - onset) / 2
-    return tuple(healthy_fact(track, track.index_at(middle)) for track in tracks[:2])
+    places = [(track, track.index_at(middle)) for track in tracks]
+    return tuple([healthy_fact(track, place) for track, place in places if place >= MIN_POINTS][:2])
 
 
 def louder_elsewhere(assessed: Assessment) -> list[str]:

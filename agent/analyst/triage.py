@@ -35,7 +35,10 @@ class Triage:
         """Of the services that carry most of the blame, the one that showed it first."""
         starts = starts_of(self.moved, self.outbreaks)
         top = [name for name, share in self.ranked if share >= 0.5 * self.ranked[0][1]]
-        return min(top, key=lambda name: (starts[name].replace(second=0, microsecond=0), top.index(name)), default="")
+        dated = [name for name in top if name in starts]
+        minute = {name: starts[name].replace(second=0, microsecond=0) for name in dated}
+        first = min(dated, key=lambda name: (minute[name], top.index(name)), default="")
+        return first or self.leader
 
     @property
     def services(self) -> list[str]:

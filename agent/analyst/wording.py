@@ -12,12 +12,13 @@ from agent.analyst.moved import Moved
 from tools.analysis.anomalies import Normal
 
 _UNITS = (
-    (r"_ms$|latency|duration|_p\d\d$", "ms"),
-    (r"_seconds$|_s$", "s"),
+    (r"_ms$|\(ms\)$|_milliseconds$", "ms"),
+    (r"_seconds$|_s$|\(s\)$", "s"),
     (r"_mb$", "MB"),
+    (r"_mib$|\(mi\)$", "MiB"),
     (r"_gib$", "GiB"),
     (r"_bytes$", "bytes"),
-    (r"_pct$|percent", "%"),
+    (r"_pct$|percent|\(%\)$", "%"),
 )
 _SHARE = re2.compile(r"(?i)rate$|ratio$|_share$|used_pct$")
 MAX_ANSWER_WORDS = 25

@@ -31,6 +31,7 @@ EXHIBITS = {
     "E1": exhibit("E1", LOGS, figures={"total": 3.0, "restarts": 0.0}),
     "E2": exhibit("E2", SERIES, figures={"billing pool_active max": 10.0}),
     "E3": exhibit("E3", {}, status="no_data"),
+    "E5": exhibit("E5", {}, figures={"billing errors now": 7.0}, source="shop:E1+shop:E2"),
     "E4": exhibit("E4", {"text": "pool"}, status="error", figures={"total": 0.0}),
 }
 
@@ -108,6 +109,7 @@ MECHANISM = claim(
     value=10,
     at="2026-03-04T11:30:00Z",
 )
+DERIVED = claim("number", id="C4", role="mechanism", evidence="E5", figure="billing errors now", value=7)
 AGAINST = claim("absence", id="C3", role="against", evidence="E3")
 CAUSE = RootCause(entity="billing", kind="configuration", mechanism="the pool is too small")
 RULED = [Ruled(statement="slow database", why="cpu is normal", evidence=["E2"])]
@@ -126,6 +128,7 @@ def test_confirmed_needs_every_rule() -> None:
     assert outcome([SYMPTOM, MECHANISM], ruled_out=invented)[0] == "LIKELY"
     assert outcome([SYMPTOM, MECHANISM, AGAINST], ruled_out=RULED)[0] == "LIKELY"
     assert "only one source shows it" in outcome([MECHANISM], ruled_out=RULED)[1]
+    assert "only one source shows it" in outcome([SYMPTOM, DERIVED], ruled_out=RULED)[1]
     assert "neither mechanism nor change seen" in outcome([SYMPTOM], ruled_out=RULED)[1]
 
 

@@ -35,11 +35,23 @@ def test_a_tools_schema_is_valid_and_closed(name: str) -> None:
 @pytest.mark.parametrize(
     ("kinds", "missing"),
     [
-        ({"logs"}, {"find_anomalies", "query_metrics", "query_traces", "list_changes"}),
+        (
+            {"logs"},
+            {"correlate_changes", "find_anomalies", "list_changes", "query_metrics", "query_traces", "trace_breakdown"},
+        ),
         ({"logs", "metrics", "traces", "changes"}, set()),
         (
             set(),
-            {"find_anomalies", "list_changes", "log_patterns", "query_metrics", "query_traces", "search_logs"},
+            {
+                "correlate_changes",
+                "find_anomalies",
+                "list_changes",
+                "log_patterns",
+                "query_metrics",
+                "query_traces",
+                "search_logs",
+                "trace_breakdown",
+            },
         ),
     ],
 )

@@ -14,7 +14,7 @@ import numpy as np
 
 from tools.analysis.carriers import Carried, Course, carriers
 from tools.analysis.changepoints import Values
-from tools.analysis.metric_words import kind_of
+from tools.analysis.metric_words import SYMPTOMS, kind_of
 from tools.analysis.requests import AnyForest as Requests
 from tools.analysis.requests import Share, Written, error_shares, missing_lines
 from tools.analysis.spans import AnyForest, Lap, Slowdown, gap_laps, self_laps, slowdowns
@@ -159,7 +159,7 @@ def _straying(stray: Stray, one: Measured, looks: float) -> Sign:
     now, usual = one.value(stray.level), one.value(stray.usual)
     return Sign(
         stray.service, one.metric, max(0.0, stray.surprise - looks), f"{one.metric} is {now:.4g}, usually {usual:.4g}",
-        now, usual,
+        now, usual, is_symptom=kind_of(one.metric) in SYMPTOMS,
     )  # fmt: skip
 
 

@@ -128,12 +128,14 @@ def test_claims_that_were_sent_back_are_left_out_of_the_next_conclusion(tmp_path
     assert all(set(claim["based_on"]) <= ids for claim in claims)
 
 
-def test_without_changes_it_names_the_first_service_but_not_a_cause(tmp_path: Path):
+def test_without_changes_it_names_the_service_and_leaves_open_what_set_it_off(tmp_path: Path):
     system = pool_exhausted()
     system.deploys, system.commits = [], []
     report = investigate(system, tmp_path).report
-    assert report["verdict"] == "cannot_tell"
+    assert (report["root_cause"]["entity"], report["root_cause"]["change_id"]) == ("till", None)
+    assert report["outcome"] == "LIKELY"
     assert report["first_failing"] == "till"
+    assert "what set till off" in [entry["what"] for entry in report["not_checked"]]
     assert report["suspects"][0]["entity"] == "till"
     assert any("deployed" in entry["what"] for entry in report["not_checked"])
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tools.analysis.surprise import share_surprise, shift_surprise
+from tools.analysis.suspicion import Sign, rank
 from tools.analysis.tails import Strip, strays, tail_surprise
 
 
@@ -59,3 +60,23 @@ def test_beyond_the_farthest_quiet_straying_the_tail_goes_on() -> None:
     quiet = np.sort(np.random.default_rng(4).exponential(1, 200))[::-1]
     near, far = tail_surprise(float(quiet[0]) * 1.1, quiet), tail_surprise(float(quiet[0]) * 5, quiet)
     assert 1.5 < near < far
+
+
+def test_a_slow_caller_comes_after_the_callee_that_explains_it() -> None:
+    def sign(service: str, surprise: float, is_symptom: bool) -> Sign:
+        return Sign(service, "x", surprise, "", 1, 0, is_symptom=is_symptom)
+
+    below = {"front": frozenset({"shop", "store"}), "shop": frozenset({"store"})}
+    slow = [sign("front", 6, True), sign("shop", 5, True), sign("store", 3.5, False)]
+
+    def order(signs: list[Sign]) -> list[str]:
+        return [one.service for one in rank(signs, lambda name: below.get(name, frozenset()))]
+
+    assert order(slow) == ["store", "shop", "front"]
+    assert order([sign("front", 6, False), *slow[1:]])[0] == "front"
+    assert order([slow[0], sign("store", 1.5, False)]) == ["front", "store"]
+
+
+def test_of_one_channel_the_most_surprising_sign_is_kept() -> None:
+    (one,) = rank([Sign("shop", "calls", 1.0, "less", 1, 0), Sign("shop", "calls", 3.0, "more", 2, 0)])
+    assert [sign.words for sign in one.signs] == ["more"]
