@@ -81,6 +81,8 @@ class Reach:
     def span(self) -> str:
         """The time span of the data, for a planner that asked beside it."""
         problems = [state.problem for state in self.states if state.problem]
+        if self.oldest is None and self.newest is not None:  # a service does not say how far back it reaches
+            return f"the newest row of {self.source} is of {iso(self.newest.replace(microsecond=0))}"
         if self.oldest is None or self.newest is None:
             return f"{self.source} holds no rows" + (f" ({'; '.join(problems)})" if problems else "")
         oldest, newest = (iso(moment.replace(microsecond=0)) for moment in (self.oldest, self.newest))

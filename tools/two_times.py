@@ -15,11 +15,12 @@ import numpy as np
 from tools.analysis.requests import Line
 from tools.analysis.templates import join
 from tools.base import ToolContext, ToolError
+from tools.reach import ask_each
 from tools.sources.logs.entry import Entry
 from tools.sources.logs.levels import UNKNOWN
 from tools.sources.logs.masking import template_of
 from tools.sources.logs.search import LogQuery
-from tools.sources.metrics.query import Series
+from tools.sources.metrics.query import MetricQuery, Series
 from tools.sources.spec import Kind
 from tools.sources.timestamps import to_us
 from tools.sources.traces.forest import Forest
@@ -29,6 +30,7 @@ from tools.timerange import TimeRange, resolve
 MOST_LINES = 40_000  # of each time, the newest
 SHARE_IN_QUESTION = 0.2  # of what there is, where nobody says since when
 BEFORE_ALERT = timedelta(minutes=10)
+LOOK_BACK = timedelta(hours=6)  # of a service that does not say how far back it reaches
 EVER_US = 0
 HOUR_US = 3_600_000_000
 TRACE_IDS = ("trace_id", "traceId", "traceID", "trace.id", "dd.trace_id", "otelTraceID")
@@ -44,6 +46,7 @@ class TwoTimes:
     window: TimeRange
     newest: datetime | None  # row of the sources
     source: str  # "shop:logs+shop:metrics": all that may be read
+    earliest_us: int = 0  # where the quiet time begins; what lives on is not asked for all that it ever held
 
     @property
     def since_us(self) -> int:
@@ -63,7 +66,7 @@ class TwoTimes:
     def lines(self) -> tuple[list[Line], list[Line]]:
         """Lines that name their trace. Templates are joined over both times, so that they compare."""
         now = self._entries(self._main("logs"), self.since_us, self.until_us)
-        quiet = self._entries(self._main("logs"), EVER_US, self.since_us)
+        quiet = self._entries(self._main("logs"), self.earliest_us, self.since_us)
         quiet += self._entries(self._quiet("logs"), EVER_US, self.until_us)
         joined = _joined([*now, *quiet])
         return list(_lines(now, joined)), list(_lines(quiet, joined))
@@ -74,7 +77,7 @@ class TwoTimes:
         pairs = []
         for one in self._all_series(self._main("metrics")):
             now = one.between(self.since_us, self.until_us)
-            before = one.between(EVER_US, self.since_us)
+            before = one.between(self.earliest_us, self.since_us)
             if len(now.times):
                 pairs.append((now, _behind(quiet[one.id], before) if one.id in quiet else before))
         return pairs
@@ -96,28 +99,37 @@ class TwoTimes:
 
     def _entries(self, names: Iterable[str], since_us: int, until_us: int) -> list[Masked]:
         query = LogQuery(None, "", UNKNOWN, since_us, until_us, HOUR_US, MOST_LINES)
-        searched = [one.search(query) for name in names for one in self.context.sources.logs(name)]
+        asked = [one for name in names for one in self.context.sources.logs(name)]
+        searched = ask_each(asked, lambda source: source.search(query)).found
         return [(entry, template_of(entry.message)) for hits in searched for entry in hits.newest]
 
     def _all_series(self, names: Iterable[str]) -> list[Series]:
-        return [series for name in names for one in self.context.sources.metrics(name) for series in one.series()]
+        query = MetricQuery(since_us=self.earliest_us, until_us=self.until_us)
+        asked = [one for name in names for one in self.context.sources.metrics(name)]
+        return [series for part in ask_each(asked, lambda source: source.series(query)).found for series in part]
 
 
 def two_times(context: ToolContext, since: str, until: str) -> TwoTimes:
     """Raises ToolError where nothing can be read, or for a range that cannot be."""
-    states = [state for state in context.sources.states() if state.oldest and state.kind != "changes"]
+    kinds = ("logs", "traces", "metrics")
+    every = [state for state in context.sources.states() if state.kind in kinds and not state.problem]
     names = {name for kind in ("logs", "traces", "metrics") for name in context.sources.baselines(kind)}
-    mine = [state for state in states if state.name not in names]
+    mine = [state for state in every if state.name not in names and (state.oldest or state.rows is None)]
     source = "+".join(f"{state.name}:{state.kind}" for state in mine)
     oldest = min((state.oldest for state in mine if state.oldest), default=None)
+    lives_on = any(state.rows is None for state in mine)
+    if oldest is None and lives_on:
+        oldest = context.as_of - LOOK_BACK
     newest = max((state.newest for state in mine if state.newest), default=None)
     if oldest is None:
         raise ToolError("No logs, metrics or traces could be read, so there is nothing to compare.")
-    if not since:
+    if since:
+        window = resolve(since, until, context.as_of, oldest)
+    else:
         told = [state.oldest for state in mine if state.oldest and state.kind != "metrics"] or [oldest]
         begin = min(told) if names else _last_part(context, oldest)
-        return TwoTimes(context, TimeRange(begin, resolve("", until, context.as_of, oldest).until), newest, source)
-    return TwoTimes(context, resolve(since, until, context.as_of, oldest), newest, source)
+        window = TimeRange(begin, resolve("", until, context.as_of, oldest).until)
+    return TwoTimes(context, window, newest, source, to_us(window.since - LOOK_BACK) if lives_on else EVER_US)
 
 
 def _last_part(context: ToolContext, oldest: datetime) -> datetime:

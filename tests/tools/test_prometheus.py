@@ -146,3 +146,13 @@ class TestVictoriaMetrics:
 
         assert state["services"] == ["billing"]
         assert datetime.now(UTC) - datetime.fromisoformat(state["newest"]) < timedelta(minutes=5)
+
+    def test_the_tools_that_compare_read_it_too(self, history: str) -> None:
+        found = _ask(history, "find_anomalies", since="3h", step_s=60)
+        assert {"billing queue_depth{pod=b-1}", "billing rate(errors_total){pod=b-1}"} == {
+            one["id"] for one in found.data["anomalies"]
+        }
+        compared = _ask(history, "compare_windows", since="50m")
+        assert "billing queue_depth{pod=b-1}" in str(compared.data)
+        ranked = _ask(history, "rank_suspects", since="50m")
+        assert ranked.query["since"] > (datetime.now(UTC) - timedelta(minutes=55)).isoformat()

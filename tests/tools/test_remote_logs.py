@@ -196,6 +196,14 @@ def test_one_broken_source_does_not_silence_the_other(loki: Url, elasticsearch: 
     assert "b (Elasticsearch at " in result.summary
 
 
+@pytest.mark.parametrize("tool", ["log_patterns", "compare_windows"])
+def test_the_tools_that_compare_read_it_too(url: Url, tool: str) -> None:
+    result = _ask(url("ok"), tool, since=ONSET.isoformat())
+
+    assert result.status in (Status.SUCCESS, Status.TRUNCATED), result.summary
+    assert "timed out" in json.dumps(result.data) or "payments" in json.dumps(result.data)
+
+
 def test_services_are_known_by_their_common_name(url: Url) -> None:
     options = SourceOptions(services=(("payments", "billing"),))
     sources = SourceSet([SourceSpec("prod", url("ok"), options=options)])

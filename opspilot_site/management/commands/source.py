@@ -156,10 +156,15 @@ def _as_parsed(source: Source, state: dict[str, Any]) -> list[str]:
     more = f" and {len(state['services']) - SERVICES_SHOWN} more" if len(state["services"]) > SERVICES_SHOWN else ""
     lines = [
         f"  {state['kind']}: {reveal(services)}{more}",
-        f"    from {state['oldest']} to {state['newest']}, read as {newest.tzname()}",
+        f"    {_reach(state)}, read as {newest.tzname()}",
     ]
     shown = rows(result.data) if result.data else [result.summary]
     return lines + [f"    {reveal(_row(row))}" for row in shown[:ROWS_SHOWN]]
+
+
+def _reach(state: dict[str, Any]) -> str:
+    """A service does not say how far back it reaches."""
+    return f"from {state['oldest']} to {state['newest']}" if state["oldest"] else f"newest row of {state['newest']}"
 
 
 def _row(row: Any) -> str:
