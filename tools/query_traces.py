@@ -25,7 +25,7 @@ from typing import Any
 from pydantic import Field
 
 from tools.base import Params, Risk, Status, Tool, ToolContext, ToolResult
-from tools.reach import Reach, list_of, reach
+from tools.reach import Reach, ask_each, list_of, reach
 from tools.sources.timestamps import iso_us
 from tools.sources.traces.forest import Forest, describe_edges, describe_services
 from tools.sources.traces.span import Span
@@ -45,14 +45,15 @@ class QueryTraces(Params):
 def run(context: ToolContext, params: QueryTraces) -> ToolResult:
     sources = context.sources.traces(params.source)
     within = reach(context, "traces", sources, params.since, params.until)
-    every = Forest([span for source in sources for span in source.spans(within.since_us, within.until_us)])
+    answers = ask_each(sources, lambda source: (source.spans(within.since_us, within.until_us), source.topology()))
+    every = Forest([span for spans, _ in answers.found for span in spans])
     forest = every.keep(lambda trace: _is_asked(every, trace, params))
-    topology = sorted({edge for source in sources for edge in source.topology()})
+    topology = sorted({edge for _, edges in answers.found for edge in edges})
     data = _data(forest, topology, params, within)
     errors = sum(1 for span in forest.spans if span.error)
     return ToolResult(
         status=Status.SUCCESS if forest.spans or (data["edges"] and not params.errors_only) else Status.NO_DATA,
-        summary=_summary(params, within, forest, data, errors) + within.notes(),
+        summary=_summary(params, within, forest, data, errors) + within.notes(*answers.notes),
         data=data,
         figures={"traces": len(forest.traces), "spans": len(forest.spans), "errors": errors, **_figures(data)},
         query=within.query(**params.model_dump(include={"service", "caller", "callee", "errors_only", "limit"})),

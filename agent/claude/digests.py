@@ -71,7 +71,9 @@ def _lines(returned: Returned) -> Iterator[str]:
     """Most telling first: what comes late is what the budget cuts."""
     yield f"summary: {_clip(returned.summary, 600)}"
     if returned.query:
-        yield f"asked: {_clip(_json(returned.query), 500)}"
+        # The back end's own wording of it is for people; the planner knows what it asked.
+        asked = {name: value for name, value in returned.query.items() if name != "native"}
+        yield f"asked: {_clip(_json(asked), 500)}"
     special = DIGESTS.get(returned.tool)
     data = returned.data
     if special is None:

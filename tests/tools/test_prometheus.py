@@ -125,6 +125,7 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     for at in range(now - 3 * 3_600, now, 30):
         total += 600 if at > now - 3_600 else 60
         lines.append(f'errors_total{{app="billing",pod="b-1"}} {total} {at * 1000}')
+        lines.append(f'traces_service_graph_request_total{{client="shop",server="billing"}} {total} {at * 1000}')
         lines.append(f'queue_depth{{app="billing",pod="b-1"}} {90 if at > now - 3_600 else 5} {at * 1000}')
     with victoria_metrics(tmp_path_factory.mktemp("vm")) as url:
         fill(url, lines)
@@ -137,6 +138,7 @@ class TestVictoriaMetrics:
         result = _ask(history, "query_metrics", since="3h", step_s=60)
         series = {one["id"]: one["stats"] for one in result.data["series"]}
 
+        series = {name: stats for name, stats in series.items() if name.startswith("billing ")}
         assert set(series) == {"billing queue_depth{pod=b-1}", "billing rate(errors_total){pod=b-1}"}
         assert series["billing rate(errors_total){pod=b-1}"]["min"] == pytest.approx(2, rel=0.1)
         assert series["billing rate(errors_total){pod=b-1}"]["max"] == pytest.approx(20, rel=0.1)
@@ -149,10 +151,22 @@ class TestVictoriaMetrics:
 
     def test_the_tools_that_compare_read_it_too(self, history: str) -> None:
         found = _ask(history, "find_anomalies", since="3h", step_s=60)
-        assert {"billing queue_depth{pod=b-1}", "billing rate(errors_total){pod=b-1}"} == {
+        assert {"billing queue_depth{pod=b-1}", "billing rate(errors_total){pod=b-1}"} <= {
             one["id"] for one in found.data["anomalies"]
         }
         compared = _ask(history, "compare_windows", since="50m")
         assert "billing queue_depth{pod=b-1}" in str(compared.data)
         ranked = _ask(history, "rank_suspects", since="50m")
         assert ranked.query["since"] > (datetime.now(UTC) - timedelta(minutes=55)).isoformat()
+
+    def test_calls_between_services_are_read_where_they_are_counted(self, history: str) -> None:
+        sources = SourceSet([SourceSpec("calls", history, kind="traces")])
+        tool = registry.get("query_traces")
+        result = tool.run(context_for(sources, datetime.now(UTC)), tool.params.model_validate({"since": "1h"}))
+
+        assert [(one["caller"], one["callee"]) for one in result.data["edges"]] == [("shop", "billing")]
+        assert sources.services() == ["billing", "shop"]
+
+    def test_a_server_that_counts_no_calls_says_so(self, broken_shop: str) -> None:
+        (state,) = SourceSet([SourceSpec("calls", broken_shop, kind="traces")]).states()
+        assert "counts no calls between services" in state.problem

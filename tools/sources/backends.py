@@ -15,6 +15,7 @@ from tools.sources.metrics.prometheus import Prometheus
 from tools.sources.metrics.query import MetricSource
 from tools.sources.remote import RemoteStore, connect
 from tools.sources.spec import Kind, SourceSpec
+from tools.sources.traces.service_graph import ServiceGraph
 from tools.sources.traces.span import TraceSource
 
 
@@ -40,7 +41,10 @@ class Store(Protocol):
 
 
 def _prometheus(spec: SourceSpec) -> Store:
+    """With `kind: traces`, the calls between services that it counts."""
     spec, client = connect(spec, "Prometheus")
+    if spec.kind == "traces":
+        return RemoteStore(spec.name, "traces", ServiceGraph(spec, "traces", "Prometheus", client))
     return RemoteStore(spec.name, "metrics", Prometheus(spec, "metrics", "Prometheus", client))
 
 

@@ -24,6 +24,7 @@ FACTS_S = 600.0
 KEPT_S = 30.0  # how long a state is believed; a problem only a tenth of it
 LOOK_S = 6.0  # of a state: many sources are looked at within one tool's time
 MAX_SERVICES = 1_000
+MAX_QUERY = 4_000  # characters that are kept of one, and that a link may carry
 
 # What code that expects a shape raises at another one. A ValueError is also a number that is none.
 SURPRISES = (KeyError, TypeError, ValueError, IndexError, AttributeError)
@@ -111,6 +112,8 @@ class Remote:
     def note_query(self, text: str, since_us: int, until_us: int, page: str = "") -> None:
         """Keeps the query as it was sent, with the page that shows it."""
         link = self.options.link
+        if len(text) > MAX_QUERY:
+            text, page, link = f"{text[:MAX_QUERY]}… ({len(text):,} characters)", "", ""
         if link:
             moments = {"since_ms": str(since_us // 1_000), "until_ms": str(until_us // 1_000)}
             filled = {"query": quote(text, safe=""), **moments}
