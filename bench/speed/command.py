@@ -20,7 +20,7 @@ from bench import environment
 from bench.contest import ContenderFailed
 from bench.databases import KINDS
 from bench.figures import Figure
-from bench.speed import audit, cost, durable, history, live, pickup, queue, slots
+from bench.speed import audit, cost, durable, history, live, logs, metrics, pickup, queue, slots, templates
 from bench.speed.session import Session
 from bench.stack import NotStarted
 from bench.table import WIDTH, as_json, show
@@ -35,6 +35,9 @@ BENCHES: dict[str, Callable[[Session], Iterator[Figure]]] = {
     "slots": slots.figures,
     "cost": cost.figures,
     "audit": audit.figures,
+    "logs": logs.figures,
+    "templates": templates.figures,
+    "metrics": metrics.figures,
 }
 
 

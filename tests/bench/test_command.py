@@ -62,3 +62,26 @@ def test_an_unknown_bench_is_refused_with_the_names_that_there_are(tmp_path: Pat
 
     assert done.returncode == 2
     assert "durable, pickup, live, history" in done.stderr
+
+
+def test_logs_are_searched_beside_a_count_of_their_lines() -> None:
+    hour, day, tenth, memory = smallest("logs")
+
+    assert 0 < hour["ours"] < day["ours"]
+    assert day["floor"] > 0 < tenth["ours"]
+    assert memory["ours"] < 100
+
+
+def test_templates_are_mined_and_their_grouping_is_scored() -> None:
+    rate, accuracy, *_ = smallest("templates")
+
+    assert rate["ours"] > 0
+    assert accuracy["ours"] > 0.95
+
+
+def test_metrics_are_read_beside_duckdb_alone() -> None:
+    *reads, scan = smallest("metrics")
+
+    assert len(reads) == 4
+    assert all(figure["ours"] > 0 < figure["peer"] for figure in reads)
+    assert scan["ours"] > 0

@@ -94,7 +94,7 @@ class LargeLog:
             block = self.content[start:end]
             hits.searched += _lines_in(block, low - start, high - start)
             found = self._hits(start, block, seeker)
-            self._drop(start, end)
+            self._drop(max(start - MAX_LINE, 0), end + NEAR)  # the system maps a few pages around each one too
             waiting, read = [*found, *waiting], read + len(found)
             hits.is_cut = read > MAX_ENTRIES and start > first
             if len(waiting) > BATCH or hits.is_cut:
@@ -199,7 +199,7 @@ class LargeLog:
         high = min((probe.start for probe in self._probes if probe.at_us >= at_us), default=len(self.content))
         while high - low > NEAR:
             middle = (low + high) // 2
-            hit = next(self._heads_near(middle, 16 * NEAR), None)
+            hit = self._first_near(middle, 16 * NEAR)
             if hit is None:
                 return high if is_end else low
             if hit.start >= high or hit.head.at_us >= at_us:
@@ -207,6 +207,11 @@ class LargeLog:
             else:
                 low = hit.start
         return next((hit.start for hit in self._heads_near(low, 4 * NEAR) if hit.head.at_us >= at_us), high)
+
+    def _first_near(self, offset: int, reach: int = NEAR) -> Hit | None:
+        hit = next(self._heads_near(offset, reach), None)
+        self._drop(0, len(self.content))
+        return hit
 
     def _heads_near(self, offset: int, reach: int = NEAR) -> Iterator[Hit]:
         """Entries that start within reach of that offset, rising."""
@@ -223,7 +228,7 @@ class LargeLog:
 
     def _probe(self) -> list[Probe]:
         size = len(self.content)
-        first = (next(self._heads_near(size * part // PROBES), None) for part in range(PROBES))
+        first = [self._first_near(size * part // PROBES) for part in range(PROBES)]
         tail = list(self._heads_near(max(size - NEAR, 0)))
         hits = [*(hit for hit in first if hit), *tail[-1:]]
         newest = max(tail, key=lambda hit: hit.head.at_us, default=None)
@@ -244,7 +249,7 @@ class LargeLog:
         """Pages of a mapped file count as ours while they are mapped; the system keeps them in its cache."""
         if isinstance(self.content, mmap.mmap):
             page = start // mmap.PAGESIZE * mmap.PAGESIZE
-            self.content.madvise(mmap.MADV_DONTNEED, page, end - page)
+            self.content.madvise(mmap.MADV_DONTNEED, page, min(end, len(self.content)) - page)
 
 
 class _Seeker:
