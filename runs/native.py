@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,12 +32,14 @@ def _link(url: object) -> str:
     return url if isinstance(url, str) and url.startswith(("https://", "http://")) else ""
 
 
-def ask_again(evidence: Evidence) -> str:
-    """The command that asks the same; "" for a tool that people cannot ask. Sources of the run must still be set."""
+def ask_again(evidence: Evidence, configured: Collection[str]) -> str:
+    """The command that asks the same; "" for a tool that people cannot ask, or a source that is not configured."""
     call = evidence.call
     if call.risk != "read" or not evidence.query.get("source"):
         return ""
     names = [part.partition(":")[0] for part in evidence.source.split("+")]
+    if not set(names) <= set(configured):
+        return ""
     words = ["./opspilot", "tool", call.tool, *(word for name in names for word in ("--source", name))]
     asked = {**call.args, **{name: evidence.query[name] for name in ("since", "until") if name in evidence.query}}
     pairs = [f"{name}={value}" for name, value in asked.items() if value not in ("", None) and name not in KEPT_BACK]

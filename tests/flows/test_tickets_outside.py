@@ -100,6 +100,21 @@ def test_a_lost_answer_makes_no_second_ticket(
         assert Run.objects.get(pk=run.pk).state == RunState.NEEDS_APPROVAL
 
 
+@pytest.mark.parametrize("fault", ["401", "404", "429", "500", "cut", "malformed", "late-401"])
+def test_a_tracker_that_refuses_is_said_and_the_run_goes_on(
+    fault: str, team: Team, alice: User, bob: User, tmp_path: Path, use: Use, jira: Callable[[str], str]
+) -> None:
+    use(fault)
+    run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
+    _approved(run, bob)
+    run = go_on(run, ScriptedPlanner(concludes(NOTHING)))
+
+    call = ToolCall.objects.get(run=run)
+    assert (call.status, run.state) == ("error", RunState.DONE)
+    assert "The tracker at http://127.0.0.1" in call.summary
+    assert _issues(jira) == []
+
+
 def test_what_was_approved_for_one_tracker_does_not_run_in_another(
     team: Team, alice: User, bob: User, tmp_path: Path, use: Use, jira: Callable[[str], str]
 ) -> None:

@@ -29,7 +29,7 @@ def test_the_command_asks_the_same_range_of_the_same_sources() -> None:
     query = {"source": "shop:logs+loki:logs", "since": "2026-03-01T09:00:00Z", "until": "2026-03-01T10:00:00Z"}
     evidence = Evidence(call=call, query=query, source="shop:logs+loki:logs")
 
-    assert ask_again(evidence) == (
+    assert ask_again(evidence, ["shop", "loki"]) == (
         "./opspilot tool search_logs --source shop --source loki 'pattern=timed out; rm -rf' limit=20 "
         "since=2026-03-01T09:00:00Z until=2026-03-01T10:00:00Z"
     )
@@ -37,4 +37,9 @@ def test_the_command_asks_the_same_range_of_the_same_sources() -> None:
 
 def test_a_write_is_not_offered_as_a_command() -> None:
     call = ToolCall(tool="create_ticket", risk="write", args={})
-    assert ask_again(Evidence(call=call, query={"source": "x"}, source="x")) == ""
+    assert ask_again(Evidence(call=call, query={"source": "x"}, source="x"), ["x"]) == ""
+
+
+def test_a_folder_that_only_a_command_line_named_is_not_a_source_to_ask_again() -> None:
+    call = ToolCall(tool="search_logs", risk="read", args={})
+    assert ask_again(Evidence(call=call, query={"source": "incident:logs"}, source="incident:logs"), ["shop"]) == ""
