@@ -15,14 +15,17 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from runs.audit import INSTALLATION, Damage
 from runs.audit_export import csv_head, csv_lines, json_lines, written
 from runs.audit_words import audit_row
 from runs.models import AuditEvent, Run, Step
+from runs.services.actors import Actor
+from runs.services.events import record_event
 from runs.states import StepKind
 from runs.verification import verify_installation, verify_run
+from runs.views.asking import asker
 
 PAGE_SIZE = 50
 NOT_PEOPLE = ("driver", "system", "anonymous")
@@ -151,13 +154,14 @@ def _damage(chain: int) -> Damage | None:
     return verify_installation() if chain == INSTALLATION else verify_run(chain)
 
 
-@require_safe
+@require_POST
 def export(request: HttpRequest, chrome: dict[str, Any], kind: str) -> HttpResponseBase:
-    """What the filter shows, all of it, as a file."""
+    """What the filter shows, all of it, as a file. That it was taken is on record before its first line leaves."""
     wanted = AuditFilter(request.GET)
     if kind not in FORMATS or not wanted.is_valid():
         raise Http404("No such export.")
     content_type, head, render_rows = FORMATS[kind]
+    record_event("audit_export", actor=Actor.person(asker(request)), object=wanted.query() or "everything", format=kind)
     name = f"opspilot-audit-{timezone.now():%Y%m%dT%H%M%SZ}.{kind}"
     return StreamingHttpResponse(
         written(wanted.sources(request.user), head, render_rows),
