@@ -22,7 +22,7 @@ from agent.errors import PlannerFault
 from agent.loop import Outfit, drive
 from agent.planners import planner_for
 from agent.toolhost import ToolHost
-from runs import clock, queue
+from runs import clock, live, queue
 from runs.models import Run
 from runs.services import drive as record
 from runs.services.append import Overtaken
@@ -80,18 +80,14 @@ def _others_wait(started: float) -> bool:
     return time.monotonic() - started > YIELD_AFTER_S and bool(queue.pending_jobs())
 
 
-def drive_leased(
-    lease: Lease,
-    should_stop: Callable[[], bool] = lambda: False,
-    on_text: Callable[[str], None] = lambda text: None,
-) -> bool:
+def drive_leased(lease: Lease, should_stop: Callable[[], bool] = lambda: False) -> bool:
     """Drive a run whose lease is held, and give it back. False: it stopped at its last committed step.
 
     Whatever escapes ends the run as FAILED, with the traceback in the log only.
     """
     keeper.keep(lease)
     try:
-        _drive_or_fail(lease, should_stop, on_text)
+        _drive_or_fail(lease, should_stop)
     except (OperationalError, InterfaceError, Overtaken):
         log.exception("run %s stopped at its last committed step", lease.run_id)
         return False
@@ -101,9 +97,9 @@ def drive_leased(
     return True
 
 
-def _drive_or_fail(lease: Lease, should_stop: Callable[[], bool], on_text: Callable[[str], None]) -> None:
+def _drive_or_fail(lease: Lease, should_stop: Callable[[], bool]) -> None:
     try:
-        _drive(lease, should_stop, on_text)
+        _drive(lease, should_stop)
     except PlannerFault as fault:
         _fail(lease, fault.code, str(fault))
     except (OperationalError, InterfaceError, Overtaken):
@@ -113,13 +109,17 @@ def _drive_or_fail(lease: Lease, should_stop: Callable[[], bool], on_text: Calla
         _fail(lease, "internal_error", "OpsPilot itself failed; its log has the details.")
 
 
-def _drive(lease: Lease, should_stop: Callable[[], bool], on_text: Callable[[str], None]) -> None:
+def _drive(lease: Lease, should_stop: Callable[[], bool]) -> None:
     run = Run.objects.get(pk=lease.run_id)
     if lease.is_poisoned:
         record.fail(run, lease, "poison", f"{POISON} processes died while they drove this run at the same place.")
         return
     watch = partial(keeper.keep, lease)
-    drive(run, lease, Outfit(planner_for(run.planner, run.model), tool_host(), watch, on_text, should_stop))
+    drive(run, lease, Outfit(planner_for(run.planner, run.model), tool_host(), watch, _say, should_stop))
+
+
+def _say(run: Run, text: str) -> None:
+    live.say(run.pk, run.n_steps + 1, text)
 
 
 def _fail(lease: Lease, code: str, message: str) -> None:

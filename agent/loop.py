@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.conf import settings
@@ -44,7 +44,7 @@ class Outfit:
     planner: Planner
     host: ToolHost
     watch: Watch = field(default=lambda deadline_s: None)
-    on_text: Callable[[str], None] = field(default=lambda text: None)
+    on_text: Callable[[Run, str], None] = field(default=lambda run, text: None)
     should_stop: Callable[[], bool] = field(default=lambda: False)
 
 
@@ -95,20 +95,17 @@ def _ask_planner(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
     outfit.watch(settings.MODEL_TIMEOUT_S)
     try:
         with faults.at("model.call"):
-            move = outfit.planner.next(_transcript(run, story), _offered(run, story), left(run), outfit.on_text)
+            on_text = partial(outfit.on_text, run)
+            move = outfit.planner.next(_transcript(run, story), _offered(run, story), left(run), on_text)
     except PlannerFault as fault:
         _meet(run, lease, fault)
     else:
         breaker.report_answer(run.planner)
         # Judged before the transaction: looking for copied text in large results takes a while.
         facts = checked_facts(move.hypotheses, _exhibits(run, story))
-        _accept(
-            run,
-            lease,
-            move,
-            facts,
-            [] if move.is_conclusion else _ruled(run, proposals(move.requests, run.team.may_use)),
-        )
+        within = move.requests[: left(run).tool_calls]  # those behind the cap are told that they were not run
+        calls = [] if move.is_conclusion else _ruled(run, proposals(within, run.team.may_use))
+        _accept(run, lease, move, facts, calls)
 
 
 @faults.point("move.keep")
@@ -225,7 +222,17 @@ def _past_calls(run: Run) -> list[PastCall]:
 def _transcript(run: Run, story: Story) -> Transcript:
     wants_ticket = "ticket" in run.goal.lower() or bool(run.alert.get("create_ticket"))
     items = tuple(story.items)
-    return Transcript(run.goal, run.as_of, run.focus_at, run.alert, story.sources, wants_ticket, items)
+    before = story.before = _before(run) if story.before is None else story.before
+    return Transcript(run.goal, run.as_of, run.focus_at, run.alert, story.sources, wants_ticket, items, before)
+
+
+def _before(run: Run) -> dict[str, Any]:
+    """What came of the run that this one goes on from."""
+    if run.follows is None:
+        return {}
+    report = run.follows.report or {}
+    facts = [claim["statement"] for claim in report.get("claims", [])]
+    return {"goal": run.follows.goal, "outcome": run.follows.outcome, "answer": run.follows.answer, "facts": facts}
 
 
 def _offered(run: Run, story: Story) -> list[ToolDescription]:

@@ -138,6 +138,9 @@ class Transcript:
     sources: tuple[SourceInfo, ...]
     wants_ticket: bool  # the goal, or the alert's rule, asks for a ticket
     items: tuple[Item, ...] = ()
+    before: dict[str, Any] = field(
+        default_factory=dict
+    )  # of the run this one goes on from: goal, outcome, answer, facts
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any
 
 from django.conf import settings
 
@@ -29,10 +30,15 @@ def planner_for(name: str, model: str = "") -> Planner:
 
 
 def _claude(model: str) -> Planner:
+    planner: Planner = import_module("agent.claude.planner").ClaudePlanner(claude_settings(model))
+    return planner
+
+
+def claude_settings(model: str = "") -> Any:
+    """The installation's settings as the Claude planner takes them. Raises Misconfigured without a key."""
     if not settings.ANTHROPIC_API_KEY:
         raise Misconfigured("This run wants Claude, but ANTHROPIC_API_KEY is not set.")
-    claude = import_module("agent.claude.planner")
-    told = claude.ClaudeSettings(
+    return import_module("agent.claude.settings").ClaudeSettings(
         api_key=settings.ANTHROPIC_API_KEY,
         fence_secret=settings.SECRET_KEY.encode(),
         base_url=settings.ANTHROPIC_BASE_URL,
@@ -40,7 +46,8 @@ def _claude(model: str) -> Planner:
         fallback_models=tuple(settings.FALLBACK_MODELS),
         max_tokens=settings.MODEL_MAX_TOKENS,
         timeout_s=settings.MODEL_TIMEOUT_S,
+        thinking=settings.THINKING,
+        effort=settings.EFFORT,
+        lacks=tuple(settings.MODEL_LACKS),
         context_tokens=settings.CONTEXT_TOKENS,
     )
-    planner: Planner = claude.ClaudePlanner(told)
-    return planner

@@ -47,6 +47,7 @@ class Story:
         self.sources: tuple[SourceInfo, ...] = ()
         self.seen = 0  # seq of the last Step that was read
         self.exhibits: dict[str, Exhibit] = {}  # all evidence so far, with what was found of each claim on it
+        self.before: dict[str, Any] | None = None  # what came of the run that this one goes on from
         self._plan_seq = 0
         self._answered: Mapping[str, Any] = {}  # payload of the model call that the next plan came from
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from importlib import import_module
 from typing import Any
 
 import django.core.checks
@@ -17,8 +18,10 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from agent.errors import PlannerFault
 from agent.execute import look_at_sources
 from agent.jobs import tool_host
+from agent.planners import claude_settings
 from opspilot_site.greeting import database_word, planner_words
 from runs import queue
 from runs.formats import ago, duration, number, plural
@@ -127,9 +130,35 @@ def _planner() -> Iterator[Finding]:
     if settings.PLANNER == "claude" and not settings.ANTHROPIC_API_KEY:
         yield Finding("planner", Verdict.BROKEN, "claude without a key", "Set ANTHROPIC_API_KEY, or OPSPILOT_PLANNER.")
     elif settings.PLANNER == "claude":
-        yield Finding("planner", Verdict.OK, f"{planner_words()}, a key is set; not called, since a call costs money")
+        yield Finding(
+            "planner",
+            Verdict.OK,
+            f"{planner_words()}, a key is set; not called, since a call costs money (--ask-model does)",
+        )
     else:
         yield Finding("planner", Verdict.OK, planner_words())
+
+
+def ask_model() -> Iterator[Finding]:
+    """Whether the model's address answers, and what it does not know. Costs a few tokens, so only on request."""
+    try:
+        told = claude_settings()
+        lacks = import_module("agent.claude.probe").lacking(told)
+    except PlannerFault as fault:
+        yield Finding(
+            "model", Verdict.BROKEN, str(fault), "Look at ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, OPSPILOT_MODEL."
+        )
+        return
+    if set(lacks) <= set(settings.MODEL_LACKS):
+        yield Finding("model", Verdict.OK, f"{settings.MODEL} answers" + _without(settings.MODEL_LACKS))
+    else:
+        words = f"{settings.MODEL} answers only{_without(lacks)}"
+        yield Finding("model", Verdict.BROKEN, words, f"Set OPSPILOT_MODEL_LACKS={','.join(lacks)}.")
+
+
+def _without(lacks: Sequence[str]) -> str:
+    names = {"strict": "strict tool schemas", "cache": "cache marks", "stream": "streaming"}
+    return f" without {', '.join(names[lack] for lack in lacks)}" if lacks else ""
 
 
 def _tools() -> Iterator[Finding]:

@@ -57,3 +57,11 @@ def named_secrets(name: str) -> dict[str, str]:
     if wrong := [head for head, sign, tail in pairs if not (head and sign and tail)]:
         raise ImproperlyConfigured(f"{name}: {len(wrong)} of its parts is not written as id=key.")
     return {head: tail for head, _, tail in pairs}
+
+
+def choice(name: str, *allowed: str) -> str:
+    """One of these words, the first where it is not set; anything else is refused."""
+    value: str = env.str(name, allowed[0])
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name}={value!r}: must be one of {', '.join(word for word in allowed if word)}.")
+    return value

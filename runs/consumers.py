@@ -13,6 +13,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import DatabaseError
 
+from runs.live import Delta
 from runs.models import Run
 from runs.states import TERMINAL
 from runs.watching import Ready, hub, read_ready
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
-    """`?after=N`: the last seq the page has. Messages: step, tick (and whether notices flow), finished."""
+    """`?after=N`: the last seq the page has. Messages: step, delta, tick (and whether notices flow), finished."""
 
     async def connect(self) -> None:
         self.run_id = int(self.scope["url_route"]["kwargs"]["pk"])
@@ -65,13 +66,23 @@ class RunConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has
             ticker.cancel()
             hub().leave(self.run_id, inbox)
 
-    async def _take(self, ready: Ready | None) -> bool:
+    async def _take(self, ready: Ready | Delta | None) -> bool:
         """Send one Step if it is the next; read what is missing if it is not. True when the run is over."""
+        if isinstance(ready, Delta):
+            await self._speak(ready)
+            return False
         if ready is None or ready.seq > self.sent + 1:
             return await self._catch_up()
         if ready.seq <= self.sent:
             return False
         return await self._pass_on(ready)
+
+    async def _speak(self, delta: Delta) -> None:
+        """What is said towards the next Step; towards another one it is late or early, and dropped."""
+        if delta.next_seq == self.sent + 1:
+            await self.send(
+                json.dumps({"type": "delta", "seq": delta.next_seq, "offset": delta.offset, "text": delta.text})
+            )
 
     async def _catch_up(self) -> bool:
         """Everything after what was sent, from the database."""

@@ -24,9 +24,10 @@ from runs.permissions import Verdict, may
 from runs.picture import Picture, Shown, draw
 from runs.report_text import chat_text, cited_number, outcome_word, still_happening
 from runs.states import CallStatus, RunState, StepKind
-from runs.timeline import Cycle, cycles
+from runs.timeline import Cycle, cycles, tokens_in_words
 from runs.words import REMEDIES, REMEDY, VERDICTS
 
+SPEAKERS = {"system": "What it is told of its task", "user": "What it is shown"}
 DRAWN_TOOLS = frozenset({"query_metrics", "search_logs", "list_changes"})
 PICTURE_KEPT_S = 3_600
 
@@ -54,6 +55,15 @@ class Hypothesis:
     why: str
     facts_for: list[Fact]
     facts_against: list[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request to a model: its size and price in words, and the texts that earlier ones had not said."""
+
+    seq: int
+    facts: str
+    texts: list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,16 @@ def _evidence_url(run: Run, claim: Mapping[str, Any]) -> str:
     marks = {name: claim[name] for name in ("quote", "figure", "at") if claim.get(name)}
     url = reverse("evidence", args=[run.pk, claim["evidence"]])
     return f"{url}?{urlencode(marks)}" if marks else url
+
+
+def _sent(step: Step, payload: Mapping[str, Any]) -> Sent:
+    sent, usage = payload["sent"], payload.get("usage", {})
+    facts = [str(sent.get("model", ""))]
+    facts += [f"{sent['bytes']:,} bytes"] if sent.get("bytes") else []
+    facts += [tokens_in_words(usage)] if usage else []
+    facts += [f"the first {plural(sent['folded'], 'turn')} in short"] if sent.get("folded") else []
+    texts = [(SPEAKERS.get(one.get("role", ""), ""), str(one.get("text", ""))) for one in sent.get("new", [])]
+    return Sent(step.seq, " · ".join(facts), texts)
 
 
 class RunPage:
@@ -196,6 +216,17 @@ class RunPage:
         """The answer as it is copied into a chat."""
         return chat_text(self.run, f"{settings.PUBLIC_URL}{reverse('run', args=[self.run.pk])}")
 
+    # Further questions
+
+    @cached_property
+    def further(self) -> list[Run]:
+        """The runs that were asked about this one, oldest first."""
+        return list(self.run.further.order_by("id")) if self.run.is_terminal else []
+
+    @property
+    def may_ask(self) -> Verdict:
+        return may(self.user, "start", self.run.team)
+
     # Findings
 
     @cached_property
@@ -252,11 +283,11 @@ class RunPage:
         found: list[dict[str, Any]] = begun.payload.get("sources", []) if begun else []
         return found or [{"name": source["name"]} for source in self.run.sources]
 
-    @property
-    def sent(self) -> list[tuple[Step, dict[str, Any]]]:
-        """What left for a model, one row a call."""
-        calls = [step for step in self.steps if step.kind == StepKind.MODEL_CALL]
-        return [(step, payload) for step in calls if (payload := step.payload).get("sent")]
+    @cached_property
+    def sent(self) -> list[Sent]:
+        """What left for a model, one entry a call."""
+        calls = [(step, step.payload) for step in self.steps if step.kind == StepKind.MODEL_CALL]
+        return [_sent(step, payload) for step, payload in calls if payload.get("sent")]
 
     @cached_property
     def damage(self) -> Damage | None:

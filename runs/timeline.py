@@ -201,11 +201,18 @@ def _ending(step: Step, cycle: int, payload: Payload) -> Line:
 def _model_call(step: Step, cycle: int, payload: Payload, args: Args) -> Line:
     if step.name != "claude":
         return _line(step, cycle, "half", "The offline analyst thought")
-    usage = payload.get("usage", {})
-    spent = f"{usage.get('input_tokens') or 0:,} tokens in, {usage.get('output_tokens') or 0:,} out"
+    spent = tokens_in_words(payload.get("usage", {}))
+    return _line(step, cycle, "half", f"Claude answered · {spent}", detail=payload.get("model", ""))
+
+
+def tokens_in_words(usage: Payload) -> str:
+    """`12,400 tokens in (11,000 from the cache), 310 out · $0.01`; a price that is not known is said to be so."""
+    cached = usage.get("cache_read_tokens") or 0
+    sent = (usage.get("input_tokens") or 0) + (usage.get("cache_write_tokens") or 0) + cached
+    kept = f" ({cached:,} from the cache)" if cached else ""
     cost = usage.get("cost_micro_usd")
     price = money(cost) if cost is not None else "price not known"
-    return _line(step, cycle, "half", f"Claude answered · {spent} · {price}", detail=payload.get("model", ""))
+    return f"{sent:,} tokens in{kept}, {usage.get('output_tokens') or 0:,} out · {price}"
 
 
 def _tool_intent(step: Step, cycle: int, payload: Payload, args: Args) -> Line:
@@ -244,10 +251,19 @@ def _hold(step: Step, cycle: int, payload: Payload, args: Args) -> Line:
     reason = payload.get("reason", "")
     if step.name == "retry":
         words = f"Tries again at {clock(payload.get('until'), seconds=True)}:"
-        return _line(step, cycle, "retry", words, quoted=reason, loud=True)
+        return _line(step, cycle, "retry", words, quoted=reason, detail=_paid_anyway(payload), loud=True)
     if step.name == "release":
         return _line(step, cycle, "half", "released it", loud=True)
     return _line(step, cycle, "pause", "holds it:", quoted=reason, loud=True)
+
+
+def _paid_anyway(payload: Payload) -> str:
+    """What an answer that broke off cost all the same."""
+    if not payload.get("tokens_in"):
+        return ""
+    cost = payload.get("cost_micro_usd")
+    price = f"about {money(cost)}" if cost is not None else "price not known"
+    return f"paid all the same: {payload['tokens_in']:,} tokens in, {payload.get('tokens_out') or 0:,} out · {price}"
 
 
 def _other(step: Step, cycle: int, payload: Payload, args: Args) -> Line:

@@ -16,6 +16,7 @@ urlpatterns = [
     path("runs/<int:pk>/hold", run.run_hold, name="run_hold"),
     path("runs/<int:pk>/release", run.run_release, name="run_release"),
     path("runs/<int:pk>/note", run.run_note, name="run_note"),
+    path("runs/<int:pk>/ask", run.run_ask, name="run_ask"),
     path("runs/<int:pk>/report.md", report.report_as_markdown, name="report_markdown"),
     path("runs/<int:pk>/report.json", report.report_as_json, name="report_json"),
     re_path(r"^runs/(?P<pk>[0-9]{1,18})/evidence/(?P<name>E[1-9][0-9]{0,5})$", evidence.evidence_page, name="evidence"),

@@ -18,7 +18,7 @@ from channels.db import database_sync_to_async
 from django.db import DatabaseError, connections
 from django.template.loader import render_to_string
 
-from runs.live import Notice, Subscriber
+from runs.live import Delta, Notice, Subscriber
 from runs.models import Run, Step, ToolCall
 from runs.states import StepKind
 from runs.timeline import NEW_CYCLE, line_of, numbered
@@ -45,7 +45,7 @@ class Inbox:
     """The bounded queue of one socket. When it overflows it is emptied and its owner is told to read anew."""
 
     def __init__(self) -> None:
-        self._queue: asyncio.Queue[Ready | None] = asyncio.Queue(INBOX_SIZE)
+        self._queue: asyncio.Queue[Ready | Delta | None] = asyncio.Queue(INBOX_SIZE)
 
     def put(self, ready: Ready) -> None:
         try:
@@ -53,13 +53,18 @@ class Inbox:
         except asyncio.QueueFull:
             self.ask_to_resync()
 
+    def put_if_idle(self, delta: Delta) -> None:
+        """Speech is for a socket that keeps up; it is dropped for one that does not."""
+        if self._queue.empty():
+            self._queue.put_nowait(delta)
+
     def ask_to_resync(self) -> None:
         while not self._queue.empty():
             self._queue.get_nowait()
         self._queue.put_nowait(None)
 
-    async def get(self) -> Ready | None:
-        """The next Step; None means: something was dropped, read from the database."""
+    async def get(self) -> Ready | Delta | None:
+        """The next Step, or speech towards it; None means: something was dropped, read from the database."""
         return await self._queue.get()
 
 
@@ -108,7 +113,15 @@ class Hub:
 
     async def _hear(self) -> None:
         async for notice in self._subscriber.listen():
-            self._tell(notice)
+            if isinstance(notice, Delta):
+                self._pass_on(notice)
+            else:
+                self._tell(notice)
+
+    def _pass_on(self, delta: Delta) -> None:
+        watched = self._watched.get(delta.run_id)
+        for inbox in watched.inboxes if watched else ():
+            inbox.put_if_idle(delta)
 
     async def _look(self) -> None:
         """What the notices did not bring: a slow look at the heads of the watched runs, one query for all of them."""

@@ -110,7 +110,12 @@ class Conversation:
             for source in transcript.sources
         ]
         alert = json.dumps(clean(transcript.alert), ensure_ascii=False, sort_keys=True, indent=1)[:6_000]
-        parts = ["\n".join(sources) or "No source is configured.", f"alert: {alert}" if transcript.alert else ""]
+        before = json.dumps(clean(transcript.before), ensure_ascii=False, sort_keys=True, indent=1)[:6_000]
+        parts = [
+            "\n".join(sources) or "No source is configured.",
+            f"alert: {alert}" if transcript.alert else "",
+            f"an earlier run found: {before}" if transcript.before else "",
+        ]
         return self._fence.around(clean_text("\n".join(part for part in parts if part)))
 
     def _reply(self, move: Move) -> list[Block]:
@@ -189,10 +194,14 @@ def _span(oldest: Any, newest: Any) -> str:
     return f"{oldest.isoformat()} to {newest.isoformat()}" if oldest and newest else "range unknown"
 
 
-def chars_of(message: Message) -> int:
-    """How much text a message holds."""
+def texts_of(message: Message) -> list[str]:
+    """All text of a message, that inside of results too."""
     blocks = [inner for block in message["content"] for inner in block.get("content", [block])]
-    return sum(len(block.get("text", "")) for block in blocks)
+    return [block["text"] for block in blocks if block.get("text")]
+
+
+def chars_of(message: Message) -> int:
+    return sum(len(text) for text in texts_of(message))
 
 
 def _text(text: str) -> Block:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,9 +15,9 @@ from agent.claude.faults import OutOfContext, Overloaded, TooLarge
 from agent.claude.fence import Fence
 from agent.claude.folding import foldable, folded_before, turns_to_fold
 from agent.claude.hypotheses import PSEUDO_TOOLS, read_notes
-from agent.claude.messages import THINKING, Conversation, chars_of
+from agent.claude.messages import THINKING, Conversation, chars_of, texts_of
 from agent.claude.prices import ceiling_micro_usd
-from agent.claude.prompt import ToolParams, request_body, say
+from agent.claude.prompt import ToolParams, request_body, say, version
 from agent.claude.settings import ClaudeSettings
 from agent.claude.usage import together, usage_of
 from agent.errors import PlannerFault, Unusable
@@ -176,7 +174,6 @@ def _move(
 ) -> Move:  # fmt: skip
     earlier = next((item.move for item in reversed(transcript.items) if isinstance(item, Planned)), None)
     thought = read_notes(answer.content, earlier.hypotheses if earlier else (), earlier.answer if earlier else "")
-    prefix = json.dumps([body["tools"], body["system"]], ensure_ascii=False).encode()
     return Move(
         rationale=thought.rationale or f"Calls {', '.join(request.tool for request in requests)}.",
         requests=requests,
@@ -189,6 +186,18 @@ def _move(
             "bytes": answer.sent_bytes,
             "messages": len(body["messages"]),
             "folded": folded,
-            "prompt_sha256": hashlib.sha256(prefix).hexdigest(),
+            "prompt": version(),
+            "tools": [tool["name"] for tool in body["tools"]],
+            "new": _new_to_it(body, earlier, folded),
         },
     )
+
+
+def _new_to_it(body: dict[str, Any], earlier: Move | None, folded: int) -> list[dict[str, str]]:
+    """What this request says that the one before did not, as texts with who speaks: for people to read what left."""
+    messages, start = body["messages"], 0
+    if earlier and earlier.sent.get("folded") == folded and earlier.sent.get("model") == body["model"]:
+        start = int(earlier.sent.get("messages", 0))
+    opening = [] if start else [{"role": "system", "text": body["system"][0]["text"]}]
+    told = [message for message in messages[start:] if message["role"] == "user"]
+    return opening + [{"role": "user", "text": text} for message in told for text in texts_of(message)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,13 @@ LITTLE_LEFT = "Little of the budget is left. Conclude now with generate_report, 
 
 
 @cache
+def version() -> str:
+    """Names the prompt that a run was asked with: changes with every letter of it."""
+    words = [system_text(), NOTE_SUMMARY, CASE_SUMMARY, LITTLE_LEFT]
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:12]
+
+
+@cache
 def system_text() -> str:
     return "\n\n".join((PROMPTS / f"{part}.txt").read_text().strip() for part in PARTS)
 
@@ -34,14 +42,14 @@ def request_body(
     model: str,
 ) -> dict[str, Any]:
     """What one call sends. Breakpoints: the system text, the end of the last call's prompt, the end of this one's."""
-    messages = _with_breakpoints(messages)
+    messages = _with_breakpoints(messages) if settings.cache else list(messages)
     if budget.model_calls <= 2 or budget.steps <= 6:
         say(messages, LITTLE_LEFT)  # behind the last breakpoint: it is no part of the prefix
     body: dict[str, Any] = {
         "model": model,
         "max_tokens": settings.max_tokens,
         "tools": tools,
-        "system": [{"type": "text", "text": system_text(), "cache_control": CACHED}],
+        "system": [{"type": "text", "text": system_text()} | ({"cache_control": CACHED} if settings.cache else {})],
         "messages": messages,
     }
     if settings.thinking:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Thinking = Literal["", "adaptive", "between_tools", "disabled"]
+Feature = Literal["strict", "cache", "stream"]
+FEATURES: tuple[Feature, ...] = ("strict", "cache", "stream")  # what a gateway or a local model may lack
 Effort = Literal["", "low", "medium", "high", "xhigh", "max"]
 
 
@@ -23,8 +25,19 @@ class ClaudeSettings:
     timeout_s: float = 300.0  # one whole move: its answer, however it drips, the second try, the fallback models
     thinking: Thinking = ""  # "" sends nothing: each model's own default holds
     effort: Effort = ""
-    stream: bool = True
-    strict_tools: bool = True  # off for a gateway that does not know `strict`
+    lacks: tuple[str, ...] = ()  # of FEATURES: not used with this address
     digest_chars: int = 2_400  # of one tool result in the prompt, about 600 tokens
     context_tokens: int = 60_000  # of one prompt; above it the oldest turns are folded into a record
     proxy: str = ""
+
+    @property
+    def stream(self) -> bool:
+        return "stream" not in self.lacks
+
+    @property
+    def strict_tools(self) -> bool:
+        return "strict" not in self.lacks
+
+    @property
+    def cache(self) -> bool:
+        return "cache" not in self.lacks

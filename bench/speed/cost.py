@@ -29,6 +29,7 @@ CALLS, LONG_CALLS = 20, 30
 GOAL = "Why does checkout fail?"
 WORDS = ("card", "timeout", "refused", "retry", "pool", "deadline", "reset", "slow", "shed", "queue")
 ATTEMPTS = range(40)
+RANGE = {"since": "last 90 minutes", "limit": 16}
 WRITTEN, READ = 1.25, 0.1
 
 
@@ -205,7 +206,8 @@ def _script(calls: int, beside: int = 1) -> dict[str, Any]:
         uses = [_use(f"n{turn}", "update_hypotheses", note)]
         for place in range(beside):
             word, attempt = WORDS[(turn + place) % len(WORDS)], turn * beside + place
-            uses.append(_use(f"s{turn}-{place}", "search_logs", {"pattern": f"{word}|attempt {attempt} ", "limit": 6}))
+            search = {"pattern": f"{word}: .* attempt {attempt % 40} ", **RANGE}
+            uses.append(_use(f"s{turn}-{place}", "search_logs", search))
         turns.append({"content": uses, "stop_reason": "tool_use"})
     report = {"verdict": "cannot_tell", "summary": "It cannot be told from this.", "claims": []}
     return {"turns": [*turns, {"content": [_use("end", "generate_report", report)], "stop_reason": "tool_use"}]}

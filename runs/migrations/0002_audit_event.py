@@ -5,40 +5,42 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('runs', '0001_initial'),
+        ("runs", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='installation',
-            name='head_mac',
+            model_name="installation",
+            name="head_mac",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name='installation',
-            name='n_events',
+            model_name="installation",
+            name="n_events",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.CreateModel(
-            name='AuditEvent',
+            name="AuditEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seq', models.PositiveIntegerField(unique=True)),
-                ('verb', models.CharField(max_length=40)),
-                ('object', models.CharField(blank=True, max_length=200)),
-                ('actor', models.CharField(max_length=150)),
-                ('at', models.DateTimeField()),
-                ('recorded_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('body', models.TextField()),
-                ('payload_sha256', models.CharField(max_length=64)),
-                ('key_id', models.CharField(max_length=16)),
-                ('mac', models.CharField(max_length=64)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("seq", models.PositiveIntegerField(unique=True)),
+                ("verb", models.CharField(max_length=40)),
+                ("object", models.CharField(blank=True, max_length=200)),
+                ("actor", models.CharField(max_length=150)),
+                ("at", models.DateTimeField()),
+                ("recorded_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("body", models.TextField()),
+                ("payload_sha256", models.CharField(max_length=64)),
+                ("key_id", models.CharField(max_length=16)),
+                ("mac", models.CharField(max_length=64)),
             ],
             options={
-                'ordering': ['seq'],
-                'indexes': [models.Index(fields=['verb', '-seq'], name='runs_audite_verb_2e13d8_idx'), models.Index(fields=['actor', '-seq'], name='runs_audite_actor_5e97ab_idx')],
+                "ordering": ["seq"],
+                "indexes": [
+                    models.Index(fields=["verb", "-seq"], name="runs_audite_verb_2e13d8_idx"),
+                    models.Index(fields=["actor", "-seq"], name="runs_audite_actor_5e97ab_idx"),
+                ],
             },
         ),
     ]

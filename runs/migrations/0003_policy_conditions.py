@@ -4,35 +4,44 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('runs', '0002_audit_event'),
+        ("runs", "0002_audit_event"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='policyrule',
-            name='conditions',
+            model_name="policyrule",
+            name="conditions",
             field=models.JSONField(blank=True, default=dict),
         ),
         migrations.AddField(
-            model_name='policyrule',
-            name='expiry_s',
+            model_name="policyrule",
+            name="expiry_s",
             field=models.PositiveIntegerField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='toolcall',
-            name='ruling',
+            model_name="toolcall",
+            name="ruling",
             field=models.JSONField(blank=True, default=dict),
         ),
         migrations.AddField(
-            model_name='toolcall',
-            name='taint',
+            model_name="toolcall",
+            name="taint",
             field=models.JSONField(blank=True, default=list),
         ),
         migrations.AlterField(
-            model_name='policyrule',
-            name='risk',
-            field=models.CharField(blank=True, choices=[('read', 'read'), ('read_egress', 'read_egress'), ('write', 'write'), ('destructive', 'destructive')], help_text='Empty matches every risk.', max_length=16),
+            model_name="policyrule",
+            name="risk",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("read", "read"),
+                    ("read_egress", "read_egress"),
+                    ("write", "write"),
+                    ("destructive", "destructive"),
+                ],
+                help_text="Empty matches every risk.",
+                max_length=16,
+            ),
         ),
     ]

@@ -5,19 +5,20 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('runs', '0003_policy_conditions'),
+        ("runs", "0003_policy_conditions"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='run',
-            name='runs_run_state_0619c5_idx',
+            model_name="run",
+            name="runs_run_state_0619c5_idx",
         ),
         migrations.AlterField(
-            model_name='run',
-            name='team',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='runs.team'),
+            model_name="run",
+            name="team",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name="runs", to="runs.team"
+            ),
         ),
     ]

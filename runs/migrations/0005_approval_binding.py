@@ -5,45 +5,50 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('runs', '0004_fewer_indexes'),
+        ("runs", "0004_fewer_indexes"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='approval',
-            name='barred',
+            model_name="approval",
+            name="barred",
             field=models.JSONField(default=list),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='bound_sha256',
+            model_name="approval",
+            name="bound_sha256",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='operands',
+            model_name="approval",
+            name="operands",
             field=models.JSONField(default=dict),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='replaces',
-            field=models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='replaced_by', to='runs.approval'),
+            model_name="approval",
+            name="replaces",
+            field=models.OneToOneField(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="replaced_by",
+                to="runs.approval",
+            ),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='tool_sha256',
+            model_name="approval",
+            name="tool_sha256",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AddField(
-            model_name='approval',
-            name='void_code',
+            model_name="approval",
+            name="void_code",
             field=models.CharField(blank=True, max_length=40),
         ),
         migrations.AddField(
-            model_name='toolcall',
-            name='edit_note',
+            model_name="toolcall",
+            name="edit_note",
             field=models.CharField(blank=True, max_length=300),
         ),
     ]

@@ -8,77 +8,112 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('runs', '0005_approval_binding'),
-        ('runs', '0004_fewer_indexes'),
+        ("runs", "0005_approval_binding"),
+        ("runs", "0004_fewer_indexes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Notification',
+            name="Notification",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('event', models.CharField(max_length=60)),
-                ('kind', models.CharField(choices=[('asked', 'Approval asked'), ('half', 'Half of its time is gone'), ('last', 'Nine tenths of its time are gone'), ('decided', 'Decided'), ('done', 'Answer ready'), ('failed', 'Run failed')], max_length=8)),
-                ('person_id', models.PositiveBigIntegerField(blank=True, null=True)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting to be sent'), ('sent', 'Sent'), ('given_up', 'Given up'), ('dropped', 'No longer true or wanted'), ('addressed', 'Addressed to each person')], default='waiting', max_length=10)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('next_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('claim', models.CharField(blank=True, max_length=32)),
-                ('error', models.CharField(blank=True, max_length=300)),
-                ('made_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("uid", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                ("event", models.CharField(max_length=60)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("asked", "Approval asked"),
+                            ("half", "Half of its time is gone"),
+                            ("last", "Nine tenths of its time are gone"),
+                            ("decided", "Decided"),
+                            ("done", "Answer ready"),
+                            ("failed", "Run failed"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("person_id", models.PositiveBigIntegerField(blank=True, null=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting to be sent"),
+                            ("sent", "Sent"),
+                            ("given_up", "Given up"),
+                            ("dropped", "No longer true or wanted"),
+                            ("addressed", "Addressed to each person"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("next_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("claim", models.CharField(blank=True, max_length=32)),
+                ("error", models.CharField(blank=True, max_length=300)),
+                ("made_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='NotificationTarget',
+            name="NotificationTarget",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=32, unique=True)),
-                ('label', models.CharField(max_length=200)),
-                ('team', models.SlugField(blank=True)),
-                ('since', models.DateTimeField()),
-                ('scanned_to', models.DateTimeField()),
-                ('gone_at', models.DateTimeField(blank=True, null=True)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('failing_since', models.DateTimeField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, max_length=300)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.CharField(max_length=32, unique=True)),
+                ("label", models.CharField(max_length=200)),
+                ("team", models.SlugField(blank=True)),
+                ("since", models.DateTimeField()),
+                ("scanned_to", models.DateTimeField()),
+                ("gone_at", models.DateTimeField(blank=True, null=True)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                ("failing_since", models.DateTimeField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, max_length=300)),
             ],
             options={
-                'ordering': ['id'],
+                "ordering": ["id"],
             },
         ),
         migrations.AddIndex(
-            model_name='approval',
-            index=models.Index(fields=['decided_at'], name='runs_approv_decided_64d688_idx'),
+            model_name="approval",
+            index=models.Index(fields=["decided_at"], name="runs_approv_decided_64d688_idx"),
         ),
         migrations.AddField(
-            model_name='notification',
-            name='approval',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='runs.approval'),
+            model_name="notification",
+            name="approval",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="notifications",
+                to="runs.approval",
+            ),
         ),
         migrations.AddField(
-            model_name='notification',
-            name='run',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='runs.run'),
+            model_name="notification",
+            name="run",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="notifications", to="runs.run"
+            ),
         ),
         migrations.AddField(
-            model_name='notification',
-            name='target',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='notifications', to='runs.notificationtarget'),
+            model_name="notification",
+            name="target",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="notifications", to="runs.notificationtarget"
+            ),
         ),
         migrations.AddIndex(
-            model_name='notification',
-            index=models.Index(fields=['state', 'next_at'], name='runs_notifi_state_48f8a7_idx'),
+            model_name="notification",
+            index=models.Index(fields=["state", "next_at"], name="runs_notifi_state_48f8a7_idx"),
         ),
         migrations.AddConstraint(
-            model_name='notification',
-            constraint=models.UniqueConstraint(fields=('target', 'event'), name='one_notification_an_event'),
+            model_name="notification",
+            constraint=models.UniqueConstraint(fields=("target", "event"), name="one_notification_an_event"),
         ),
     ]

@@ -76,6 +76,8 @@ class Run(ConcurrentTransitionMixin, models.Model):
     state = StateField(default=S.QUEUED, choices=S.choices, protected=True)
     planner = models.CharField(max_length=40)  # analyst, claude
     model = models.CharField(max_length=80, blank=True)
+    prompt_version = models.CharField(max_length=40, blank=True)  # of the words that a model was asked with
+    follows = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="further")
     sources = models.JSONField(default=list)  # [{"name", "url", "env"}]: the run reads these and no others
     as_of = models.DateTimeField()  # the run's now; every range is judged against it
     focus_at = models.DateTimeField(null=True, blank=True)  # when the alert fired

@@ -81,6 +81,7 @@ def record_model_call(run: Run, lease: Lease, payload: Mapping[str, Any], spent:
     return append(
         run, StepKind.MODEL_CALL, run.planner, actor="driver", payload=redact_json(dict(payload)), epoch=lease.epoch,
         n_model_calls=run.n_model_calls + 1, driven_ms=run.driven_ms + lease.lap_ms(), attempt=0,
+        prompt_version=str(payload.get("sent", {}).get("prompt", ""))[:40] or run.prompt_version,
         **tokens_of(run, spent),
         **({} if run.held_by else {"hold_reason": "", "hold_until": None}),
     )  # fmt: skip

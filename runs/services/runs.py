@@ -51,6 +51,7 @@ def create_run(
     idempotency_key: str | None = None,
     budget: Mapping[str, int] | None = None,
     leased_to: str = "",
+    follows: Run | None = None,
 ) -> Created:
     """Write a QUEUED run and its first Step; enqueue it on commit unless it is leased to the caller or not started.
 
@@ -63,7 +64,7 @@ def create_run(
         goal=goal, team=team, starter=actor.user, started_by=actor.name, origin=origin, sources=list(sources),
         planner=planner or settings.PLANNER, as_of=as_of or timezone.now(), focus_at=focus_at, alert=dict(alert or {}),
         idempotency_key=idempotency_key or None, budget={**settings.BUDGET, **(budget or {})},
-        hold_reason="" if start else NOT_STARTED, held_by="" if start else actor.name,
+        hold_reason="" if start else NOT_STARTED, held_by="" if start else actor.name, follows=follows,
     )  # fmt: skip
     wanted.model = settings.MODEL if wanted.planner == "claude" else ""
     if leased_to:
@@ -83,6 +84,24 @@ def create_run(
             return Created(_same(earlier, wanted), created=False)
         raise
     return Created(wanted, created=True)
+
+
+def ask_further(run_id: int, actor: Actor, question: str) -> Run:
+    """A further question about an ended run: a run of its own, linked, over the same sources, that knows the answer.
+
+    It looks at live sources as they are now, and at a folder as it was. Raises Refused (not_ended, empty_goal, …).
+    Not safe to repeat: each question is a run.
+    """
+    earlier = Run.objects.select_related("team").filter(pk=run_id).first()
+    if earlier is None:
+        raise not_found("run")
+    if earlier.state not in TERMINAL:
+        raise Refused("not_ended", f"Run {run_id} is still going: add a note, and it is read at the next plan.")
+    is_folder = all(source["url"].startswith("file://") for source in earlier.sources)
+    return create_run(
+        goal=question, team=earlier.team, actor=actor, origin="web", sources=earlier.sources, planner=earlier.planner,
+        as_of=earlier.as_of if is_folder else None, focus_at=earlier.focus_at, alert=earlier.alert, follows=earlier,
+    ).run  # fmt: skip
 
 
 def _checked_goal(goal: str) -> str:
@@ -195,6 +214,7 @@ def _creation(run: Run) -> dict[str, Any]:
         "sources": [source["name"] for source in run.sources],
         "planner": run.planner,
         "focus_at": run.focus_at and run.focus_at.isoformat(),
+        **({"follows": run.follows_id} if run.follows_id else {}),
     }
 
 

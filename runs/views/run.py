@@ -88,6 +88,24 @@ def run_note(request: HttpRequest, pk: int) -> HttpResponse:
     return _steered(request, pk, "note", services.add_note, "Noted. The investigation reads it at its next plan.")
 
 
+@login_required
+@require_POST
+def run_ask(request: HttpRequest, pk: int) -> HttpResponse:
+    """A further question about an ended run; its answer stands on that run's page too."""
+    run = visible_run(request, pk)
+    if not (verdict := may(request.user, "start", run.team)):
+        return render(request, "403.html", {"exception": verdict.why}, status=403)
+    form = WordsForm(request.POST)
+    try:
+        if not form.is_valid():
+            raise Refused("too_long", f"At most {services.GOAL_LIMIT:,} characters fit.", 400)
+        asked = services.ask_further(run.pk, Actor.person(asker(request)), form.cleaned_data["words"])
+    except Refused as error:
+        messages.error(request, str(error))
+        return redirect("run", run.pk)
+    return redirect("run", asked.pk)
+
+
 def _steered(request: HttpRequest, pk: int, verb: Verb, steer: Steer, done: str) -> HttpResponse:
     """Ask permission, do it, say what happened on the run's page."""
     run = visible_run(request, pk)

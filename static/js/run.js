@@ -84,9 +84,36 @@
     return document.importNode(new DOMParser().parseFromString(html, "text/html").body, true);
   }
 
+  // What is being said towards the next step: shown while it comes, replaced by that step, kept nowhere.
+  const SPOKEN_MS = 15000; // nothing more came of it
+
+  function speak(message) {
+    if (message.seq !== after + 1) return;
+    let line = document.getElementById("speaking");
+    if (line && Number(line.dataset.seq) !== message.seq) { line.remove(); line = null; }
+    const before = line ? line.lastElementChild.textContent : "";
+    if (message.offset > before.length) return; // a piece was dropped; the next ones may overlap what is here
+    if (!line) {
+      line = made("li", { id: "speaking", className: "line line--speaking" });
+      line.dataset.seq = message.seq;
+      const sections = timeline.querySelectorAll(".cycle");
+      const icon = made("span", { className: "line__icon", textContent: "…" });
+      line.append(made("span", { className: "line__time soft", textContent: "now" }), icon, made("span", { className: "line__text" }));
+      (sections.length ? sections[sections.length - 1] : cycleSection(1)).querySelector(".lines").append(line);
+    }
+    line.heard = Date.now();
+    line.lastElementChild.textContent = before.slice(0, message.offset) + message.text;
+    if (follow.checked) line.scrollIntoView({ block: "nearest" });
+  }
+
+  function hush() {
+    document.getElementById("speaking")?.remove();
+  }
+
   function addStep(message) {
     if (message.seq <= after) return;
     after = message.seq;
+    hush();
     if (document.getElementById(`step-${message.seq}`)) return;
     const lines = cycleSection(message.cycle).querySelector(".lines");
     if (message.kind === "tool_result") {
@@ -180,6 +207,7 @@
 
   function finish() {
     isOver = true;
+    hush();
     say("finished", "Finished");
     follow.closest("label").hidden = true;
     refreshSoon(50);
@@ -190,6 +218,7 @@
     failures = 0;
     const message = JSON.parse(event.data);
     if (message.type === "step") addStep(message);
+    if (message.type === "delta") speak(message);
     if (message.type === "finished") finish();
     if (message.type === "tick") {
       if (message.live) say("live", "Live"); else say("delayed", "Live updates delayed");
@@ -214,6 +243,8 @@
 
   setInterval(() => {
     runClock();
+    const line = document.getElementById("speaking");
+    if (line && Date.now() - line.heard > SPOKEN_MS) hush();
     if (!isOver && socket?.readyState === WebSocket.OPEN && Date.now() - lastHeard > SILENCE_MS) socket.close();
   }, 1000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) connect(); });

@@ -111,6 +111,34 @@ class LiveTest(TransactionTestCase):
             assert await self._seqs(socket, 3) == [3, 4, 5]
             assert await socket.receive_nothing(timeout=0.3)
 
+    async def test_what_is_said_is_heard_before_its_step_and_kept_nowhere(self) -> None:
+        with mock.patch.object(live, "SPEECH_EVERY_S", 0):
+            async with self._opened(after=2) as socket:
+                await self._next(socket, "tick")
+                live.say(self.run_.pk, 3, "Which lines ")
+                first = await self._next(socket, "delta")
+                live.say(self.run_.pk, 3, "came first? And ")
+                second = await self._next(socket, "delta")
+                await sync_to_async(note)(self.run_)
+                assert await self._seqs(socket, 1) == [3]
+                live.say(self.run_.pk, 3, "too late ")
+                assert await socket.receive_nothing(timeout=0.3), "its Step has come"
+        assert (first["seq"], first["offset"], first["text"]) == (3, 0, "Which lines ")
+        assert (second["offset"], second["text"]) == (12, "came first? And ")
+        kept = await sync_to_async(lambda: [step.body for step in self.run_.steps.all()])()
+        assert "Which lines" not in "".join(kept)
+
+    async def test_a_socket_that_lags_is_spared_what_is_said(self) -> None:
+        inbox = watching.Inbox()
+        delta = live.Delta(1, 3, 0, "words ")
+        for _ in range(5):
+            inbox.put_if_idle(delta)
+        assert await inbox.get() is delta
+        inbox.put(watching.Ready(3, "step", "PLAN"))
+        inbox.put_if_idle(delta)
+        assert isinstance(await inbox.get(), watching.Ready)
+        assert inbox._queue.empty()
+
     async def test_what_is_no_notice_is_passed_over(self) -> None:
         async with self._opened(after=2) as socket:
             await self._next(socket, "tick")
@@ -212,3 +240,27 @@ class LiveTest(TransactionTestCase):
         accepted, _ = await socket.connect(timeout=WAIT_S)
         await socket.disconnect()
         return accepted
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("Look at the pool next", "Look at the pool "),
+        ("the key is sk-ant-abcdefghijkl", "the key is "),
+        ("the key is sk-ant-abcdefghijklmnop1234 and ", "the key is «redacted:anthropic-key» and "),
+        ("password=hunter2hunter2 then", "password=«redacted:assignment» "),
+        ("it holds -----BEGIN RSA PRIVATE KEY----- MIIE and more ", "it holds "),
+        ("see \u202etxt.exe now", "see ⟦U+202E⟧txt.exe "),
+        ("word", ""),
+    ],
+)
+def test_words_are_shown_whole_without_secrets_and_with_what_hides_in_them(said: str, shown: str) -> None:
+    assert live._shown(said) == shown
+
+
+def test_a_speech_ends_where_a_rationale_does() -> None:
+    outbox = live.Outbox()
+    with mock.patch.object(outbox, "_start"):
+        for _ in range(1_000):
+            outbox.say(1, 3, "on and on ")
+    assert len(outbox._speeches[1].text) == live.SPEECH_CHARS

@@ -14,7 +14,7 @@ from typing import Any
 
 from agent.claude.fake.accounting import PromptCache, tokens_of
 from agent.claude.fake.script import Investigation, Script, Turn
-from agent.claude.fake.validation import Refused, check_body, check_headers
+from agent.claude.fake.validation import Refused, check_body, check_features, check_headers
 
 MAX_BODY = 32_000_000  # the API's own limit of a request
 PIECE = 24  # characters of one delta
@@ -34,6 +34,7 @@ class FakeMessagesApi(ThreadingHTTPServer):
         self.record = record
         self.seconds = seconds  # every answer takes this long, as a model's does
         self.is_lenient = False  # takes what other programs send, as long as it can be counted
+        self.lacks: frozenset[str] = frozenset()  # strict, cache, stream: refused, as lesser addresses do
         self.lock = threading.Lock()
         self.count = 0
 
@@ -79,6 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.server.is_lenient:
             check_headers(headers)
             check_body(body)
+            check_features(body, self.server.lacks)
         turn = self.server.script.next(body)
         usage = self.server.cache.count(body)
         number = self.server.note(headers, body, usage)

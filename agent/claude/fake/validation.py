@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -57,6 +57,17 @@ def check_body(body: Any) -> None:
         _check_block(block, {"text"}, f"system.{index}")
     _check_messages(body.get("messages"), has_tools=bool(body.get("tools")))
     _need(len(list(breakpoints(body))) <= MAX_BREAKPOINTS, "a maximum of 4 blocks with cache_control may be provided")
+
+
+def check_features(body: dict[str, Any], lacks: Collection[str]) -> None:
+    """Refuses what this address is said to lack."""
+    uses = {
+        "strict": any("strict" in tool for tool in body.get("tools", [])),
+        "cache": bool(list(breakpoints(body))),
+        "stream": body.get("stream", False),
+    }
+    for feature in lacks:
+        _need(not uses[feature], f"{feature}: not supported here")
 
 
 def breakpoints(value: Any) -> Iterator[Any]:

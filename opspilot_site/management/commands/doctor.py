@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from agent.jobs import tool_host
-from opspilot_site.diagnosis import Finding, Verdict, examine
+from opspilot_site.diagnosis import Finding, Verdict, ask_model, examine
 from runs.display import reveal
 
 GLYPHS = {Verdict.OK: "✓", Verdict.WARNING: "⚠", Verdict.BROKEN: "✗"}
@@ -20,11 +20,16 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []  # they are among the findings
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--ask-model",
+            action="store_true",
+            help="send the model a few tokens: does it answer, and what does it lack?",
+        )
         parser.add_argument("--json", action="store_true", help="one object {verdict, findings}")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            findings = examine()
+            findings = [*examine(), *(ask_model() if options["ask_model"] else [])]
         finally:
             tool_host().stop()
         broken = [finding for finding in findings if finding.verdict == Verdict.BROKEN]

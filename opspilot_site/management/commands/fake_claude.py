@@ -19,6 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8799, help="0 takes a free one")
         parser.add_argument("--script", type=Path, help="JSON file of turns; without it, a small investigation")
         parser.add_argument("--seconds", type=float, default=0, help="how long every answer takes")
+        parser.add_argument("--lacks", default="", help="strict, cache, stream: refuse what uses them; commas between")
         parser.add_argument("--lenient", action="store_true", help="take requests of other shapes than a planner's too")
         parser.add_argument("--record", type=Path, help="append each request to this file, one JSON line each")
 
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         try:
             server = FakeMessagesApi(options["port"], script, options["record"], options["seconds"])
             server.is_lenient = options["lenient"]
+            server.lacks = frozenset(name for name in options["lacks"].split(",") if name)
         except OSError as error:
             raise CommandError(f"Port {options['port']} cannot be opened: {error.strerror}.") from error
         self.stdout.write(f"Stand-in of the Messages API at {server.url}\n")

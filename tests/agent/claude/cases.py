@@ -18,6 +18,8 @@ PLENTY = BudgetLeft(steps=100, tool_calls=100, model_calls=50, tokens=1_000_000,
 
 def a_planner(api: MessagesApi | str, **settings: Any) -> ClaudePlanner:
     url = api if isinstance(api, str) else api.url
+    if not settings.pop("stream", True):
+        settings["lacks"] = ("stream",)
     defaults: dict[str, Any] = {"api_key": "key-1", "fence_secret": b"secret", "base_url": url, "stall_s": 5}
     return ClaudePlanner(ClaudeSettings(**(defaults | settings)))
 
