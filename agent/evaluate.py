@@ -102,7 +102,16 @@ def _entity(hypothesis: Hypothesis | None) -> str:
 
 
 def _named(facts: Sequence[Claim]) -> list[str]:
-    return sorted({fact.evidence for fact in facts if fact.evidence}, key=lambda name: int(name[1:]))
+    return sorted({fact.evidence for fact in facts if fact.evidence}, key=_in_order)
+
+
+def _in_order(name: str) -> list[int]:
+    """E2 before E10, and a sub-run's, S1.E2, behind all of one's own."""
+    return [int(part[1:]) for part in name.split(".")][::-1] if "." not in name else [10**6, *_numbers(name)]
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(part[1:]) for part in name.split(".")]
 
 
 def _renumbered(facts: Sequence[Claim]) -> list[Claim]:

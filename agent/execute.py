@@ -11,7 +11,8 @@ from django.conf import settings
 from agent.toolhost import CallEnd, HostedCall, ToolHost
 from agent.toolwire import ContextSpec
 from runs import clock, faults, toolbox
-from runs.models import Evidence, Run, Ticket, ToolCall
+from runs.models import Run, Ticket, ToolCall
+from runs.models.evidence import find_evidence
 from runs.services import calls as ledger
 from runs.services.append import Overtaken
 from runs.services.binding import Lapse, lapse_at_start
@@ -193,8 +194,7 @@ def _links(run: Run) -> dict[str, str]:
 
 
 def _evidence(run_id: int, name: str) -> Stored:
-    number = int(name[1:]) if name[:1] == "E" and name[1:].isdecimal() else 0
-    row = Evidence.objects.filter(run_id=run_id, number=number).first()
+    row = find_evidence(run_id, name)
     if row is None:
         raise ToolError(f"There is no evidence {name!r} in this run.")
     return Stored(row.data, row.source, row.query, row.freshness)

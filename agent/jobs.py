@@ -28,6 +28,8 @@ from runs.services import drive as record
 from runs.services.append import Overtaken
 from runs.services.halt import is_halted
 from runs.services.leases import POISON, Lease, claim_run, give_back, keeper
+from runs.services.subruns import let_parent_go_on
+from runs.states import TERMINAL
 
 YIELD_AFTER_S = 20.0  # a drive that took this long lets others have the slot, at a Step boundary
 log = logging.getLogger(__name__)
@@ -88,6 +90,7 @@ def drive_leased(lease: Lease, should_stop: Callable[[], bool] = lambda: False) 
     keeper.keep(lease)
     try:
         _drive_or_fail(lease, should_stop)
+        _tell_parent(lease.run_id)
     except (OperationalError, InterfaceError, Overtaken):
         log.exception("run %s stopped at its last committed step", lease.run_id)
         return False
@@ -116,6 +119,13 @@ def _drive(lease: Lease, should_stop: Callable[[], bool]) -> None:
         return
     watch = partial(keeper.keep, lease)
     drive(run, lease, Outfit(planner_for(run.planner, run.model), tool_host(), watch, _say, should_stop))
+
+
+def _tell_parent(run_id: int) -> None:
+    """The last of a run's sub-runs to end lets it go on; the reconciler does where we die before that."""
+    parent = Run.objects.filter(pk=run_id, state__in=TERMINAL, parent__isnull=False).values_list("parent_id", flat=True)
+    for parent_id in parent:
+        let_parent_go_on(parent_id)
 
 
 def _say(run: Run, text: str) -> None:

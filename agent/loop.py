@@ -12,12 +12,13 @@ from django.conf import settings
 from django.db import transaction
 
 from agent.budget import backoff_s, left, limit_reached
+from agent.delegation import delegate, delegated
 from agent.errors import PlannerFault, Temporary
 from agent.evaluate import PastCall, checked_facts, loop_found, problems, report_so_far, settle
 from agent.execute import Watch, execute_move, look_at_sources
 from agent.grounding import Exhibit
 from agent.planner import Hypothesis, Move, Planner, Returned, ToolDescription, Transcript, Usage
-from agent.proposals import Proposal, proposals
+from agent.proposals import DELEGATES, Proposal, proposals
 from agent.toolhost import ToolHost
 from agent.transcript import Story, hypothesis, returned
 from runs import breaker, clock, faults
@@ -32,6 +33,7 @@ from runs.services.policies import Wanted, judge
 from runs.services.spending import spent_today
 from runs.states import CallStatus, RunState
 from tools import registry
+from tools.base import Risk, Tool
 from tools.generate_report import Report
 
 MAX_ATTEMPTS = 50  # of one model call, some three hours of an API's bad day, before the run fails
@@ -46,6 +48,7 @@ class Outfit:
     watch: Watch = field(default=lambda deadline_s: None)
     on_text: Callable[[Run, str], None] = field(default=lambda run, text: None)
     should_stop: Callable[[], bool] = field(default=lambda: False)
+    delegate: Callable[[Run, Lease, ToolCall], None] = field(default=delegate)
 
 
 def drive(run: Run, lease: Lease, outfit: Outfit) -> None:
@@ -104,8 +107,8 @@ def _ask_planner(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
         # Judged before the transaction: looking for copied text in large results takes a while.
         facts = checked_facts(move.hypotheses, _exhibits(run, story))
         within = move.requests[: left(run).tool_calls]  # those behind the cap are told that they were not run
-        calls = [] if move.is_conclusion else _ruled(run, proposals(within, run.team.may_use))
-        _accept(run, lease, move, facts, calls)
+        planned = proposals(within, run.team.may_use, reads_only=run.parent_id is not None)
+        _accept(run, lease, move, facts, [] if move.is_conclusion else _ruled(run, planned))
 
 
 @faults.point("move.keep")
@@ -133,7 +136,9 @@ def _ruled(run: Run, proposed: Sequence[Proposal]) -> list[ledger.PlannedCall]:
 
 
 def _execute(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
-    if asking := execute_move(run, lease, outfit.host, outfit.watch):
+    if settings.SUB_RUNS and run.parent_id is None and (call := delegated(run)):
+        outfit.delegate(run, lease, call)
+    elif asking := execute_move(run, lease, outfit.host, outfit.watch):
         why = Step.objects.get(run=run, seq=run.plan_seq).payload["rationale"]
         record.ask_approval(run, lease, asking, why, _so_far(run, story))
     elif run.state == RunState.EXECUTE_TOOL:
@@ -211,7 +216,9 @@ def _results(run: Run, plan_seq: int) -> Sequence[Returned]:
 def _exhibits(run: Run, story: Story) -> dict[str, Exhibit]:
     """All evidence of the run; only what came since the last look is read."""
     story.add_evidence(Evidence.objects.filter(run=run, number__gt=len(story.exhibits)).defer("body"))
-    return story.exhibits
+    if story.delegated > story.fetched:
+        story.add_theirs(Evidence.objects.filter(run__parent=run).select_related("run").defer("body"))
+    return {**story.exhibits, **story.theirs} if story.theirs else story.exhibits
 
 
 def _past_calls(run: Run) -> list[PastCall]:
@@ -240,8 +247,15 @@ def _offered(run: Run, story: Story) -> list[ToolDescription]:
     return [
         _description(tool.name)
         for tool in registry.all_tools().values()
-        if (not tool.needs or kinds & set(tool.needs)) and run.team.may_use(tool.name)
+        if (not tool.needs or kinds & set(tool.needs)) and run.team.may_use(tool.name) and _is_for(run, tool)
     ]
+
+
+def _is_for(run: Run, tool: Tool) -> bool:
+    """A sub-run only reads; only a run that is none has sub-runs, where they are switched on."""
+    if tool.name == DELEGATES:
+        return bool(settings.SUB_RUNS) and run.parent_id is None
+    return run.parent_id is None or tool.risk == Risk.READ
 
 
 @cache

@@ -8,8 +8,9 @@ from typing import Any
 
 from agent.planner import ToolRequest
 from tools import registry
-from tools.base import ToolError
+from tools.base import Risk, ToolError
 
+DELEGATES = "investigate_hypotheses"
 MOST_CALLS = 8  # in one move; the rest is told to come again
 
 
@@ -23,16 +24,24 @@ class Proposal:
     problem: str = ""
 
 
-def proposals(requests: Sequence[ToolRequest], may_use: Callable[[str], bool] = lambda tool: True) -> list[Proposal]:
+def proposals(
+    requests: Sequence[ToolRequest], may_use: Callable[[str], bool] = lambda tool: True, reads_only: bool = False
+) -> list[Proposal]:
     """Every request of a move, in order. `may_use` says what the team's tool set allows."""
-    return [_proposal(request, requests[:place], may_use) for place, request in enumerate(requests)]
+    return [_proposal(request, requests, place, may_use, reads_only) for place, request in enumerate(requests)]
 
 
-def _proposal(request: ToolRequest, before: Sequence[ToolRequest], may_use: Callable[[str], bool]) -> Proposal:
+def _proposal(
+    request: ToolRequest, requests: Sequence[ToolRequest], place: int, may_use: Callable[[str], bool], reads_only: bool
+) -> Proposal:
     try:
         if not may_use(request.tool):
             raise ToolError(f"{request.tool} is not in the tool set of this team.")
-        _refuse_misplaced(request, before)
+        _refuse_misplaced(request, requests[:place])
+        if request.tool == DELEGATES and len(requests) > 1:
+            raise ToolError(f"{DELEGATES} is called alone, not beside other calls.")
+        if reads_only and registry.get(request.tool).risk != Risk.READ:
+            raise ToolError("This investigation is part of another one and only reads.")
         args = registry.validate(request.tool, request.args)
     except ToolError as error:
         return Proposal(request, request.args if isinstance(request.args, dict) else {}, "read", str(error))

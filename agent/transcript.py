@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 from typing import Any, Protocol
 
 from agent.grounding import EvidenceRow, Exhibit, exhibits_of
 from agent.planner import Hypothesis, Item, Move, Noted, Planned, Returned, SentBack, SourceInfo, ToolRequest, Usage
+from agent.proposals import DELEGATES
 from tools.generate_report import Claim
 
 
@@ -36,6 +38,17 @@ class CallRow(Protocol):
     edit_note: str  # which arguments a person changed, in words
 
 
+class Place(Protocol):
+    place: int
+
+
+class TheirRow(EvidenceRow, Protocol):
+    """What is read of a sub-run's runs.models.Evidence."""
+
+    @property
+    def run(self) -> Place: ...
+
+
 Results = Callable[[int], Sequence[Returned]]  # the calls of the plan at that seq, in order
 
 
@@ -48,6 +61,9 @@ class Story:
         self.seen = 0  # seq of the last Step that was read
         self.exhibits: dict[str, Exhibit] = {}  # all evidence so far, with what was found of each claim on it
         self.before: dict[str, Any] | None = None  # what came of the run that this one goes on from
+        self.theirs: dict[str, Exhibit] = {}  # the evidence of sub-runs, S1.E2
+        self.delegated = 0  # calls that came back from sub-runs, and for how many of them the evidence was read
+        self.fetched = 0
         self._plan_seq = 0
         self._answered: Mapping[str, Any] = {}  # payload of the model call that the next plan came from
 
@@ -60,6 +76,14 @@ class Story:
     def add_evidence(self, rows: Iterable[EvidenceRow]) -> None:
         """Read further Evidence, in order of its number."""
         self.exhibits |= exhibits_of(rows)
+
+    def add_theirs(self, rows: Iterable[TheirRow]) -> None:
+        """Take the evidence of sub-runs, under the names that their findings give it."""
+        for row in rows:
+            for exhibit in exhibits_of([row]).values():
+                name = f"S{row.run.place}.{exhibit.name}"
+                self.theirs.setdefault(name, replace(exhibit, name=name))
+        self.fetched = self.delegated
 
     def _items_of(self, step: StepRow, results: Results) -> Sequence[Item]:
         payload = step.payload
@@ -75,7 +99,9 @@ class Story:
                 requests = [payload["request"]] if payload["request"] else []
                 return [Planned(step.seq, self._move(payload, requests), step.at)]
             case "transition", "tools_returned" | "none_approved":
-                return results(self._plan_seq)
+                found = results(self._plan_seq)
+                self.delegated += sum(item.tool == DELEGATES for item in found)
+                return found
             case "transition", "replan" if payload["problems"]:
                 return [SentBack(tuple((claim, why) for claim, why in payload["problems"]))]
             case "note", _:

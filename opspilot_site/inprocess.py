@@ -15,6 +15,7 @@ from django.utils import timezone
 from agent.jobs import drive_leased, tool_host
 from runs.models import Run
 from runs.services.leases import Lease, claim_run
+from runs.services.subruns import WAITS, under_way
 
 OWNER = f"{os.uname().nodename}:{os.getpid()}:investigate"
 
@@ -51,6 +52,9 @@ def drive_to_rest(run: Run, interrupt: Interrupt) -> Run:
             if lease is not None:
                 drive_leased(lease, should_stop=lambda: interrupt.came)
             run.refresh_from_db()
+            if run.hold_reason == WAITS:
+                _drive_sub_runs(run, interrupt)
+                run.refresh_from_db()
             if not run.is_active or (run.hold_reason and run.hold_until is None):
                 break
             _sleep_until(run.hold_until, interrupt)
@@ -59,6 +63,15 @@ def drive_to_rest(run: Run, interrupt: Interrupt) -> Run:
         tool_host().stop()
     run.refresh_from_db()
     return run
+
+
+def _drive_sub_runs(run: Run, interrupt: Interrupt) -> None:
+    """One after the other, unless somebody else drives them."""
+    while (waiting := list(under_way(run))) and not interrupt.came:
+        for child in waiting:
+            if lease := claim_run(child.pk, OWNER):
+                drive_leased(lease, should_stop=lambda: interrupt.came)
+        time.sleep(0.2)
 
 
 def _sleep_until(moment: datetime | None, interrupt: Interrupt) -> None:

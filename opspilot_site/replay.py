@@ -82,7 +82,7 @@ def _copy(run: Run) -> Run:
     created = create_run(
         goal=run.goal, team=run.team, actor=Actor(run.started_by, run.starter), origin=run.origin,
         sources=run.sources, planner=run.planner, as_of=run.as_of, focus_at=run.focus_at, budget=run.budget,
-        leased_to="replay",
+        leased_to="replay", follows=run.follows, parent=run.parent, place=run.place,
     )  # fmt: skip
     return created.run
 

@@ -261,6 +261,7 @@ MODEL = env.str("OPSPILOT_MODEL", "claude-sonnet-5-5")
 FALLBACK_MODELS: list[str] = env.list("OPSPILOT_FALLBACK_MODELS", [])
 MODEL_MAX_TOKENS = env.int("OPSPILOT_MODEL_MAX_TOKENS", 8_000)
 CONTEXT_TOKENS = env.int("OPSPILOT_CONTEXT_TOKENS", 60_000)  # of one prompt; above it old turns become a record
+SUB_RUNS = env.bool("OPSPILOT_SUB_RUNS", False)  # may Claude have hypotheses investigated by runs of their own?
 THINKING = choice("OPSPILOT_THINKING", "", "adaptive", "between_tools", "disabled")
 EFFORT = choice("OPSPILOT_EFFORT", "", "low", "medium", "high", "xhigh", "max")
 MODEL_LACKS: list[str] = env.list("OPSPILOT_MODEL_LACKS", [])  # strict, cache, stream: what the base URL does not know

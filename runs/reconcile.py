@@ -22,6 +22,7 @@ from runs.notify.sender import Sender
 from runs.notify.targets import configured_targets
 from runs.services.approvals import expire_approvals, renew_lapsed
 from runs.services.halt import is_halted
+from runs.services.subruns import let_waiting_parents_go_on
 
 HEADS_S = 60
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ def reconcile_once() -> int:
     """One pass. Returns how many runs were enqueued. Safe to repeat."""
     expire_approvals()
     renew_lapsed()
+    let_waiting_parents_go_on()
     return sum(queue.enqueue_run(run_id) for run_id in stranded())
 
 

@@ -223,6 +223,15 @@ class RunPage:
         """The runs that were asked about this one, oldest first."""
         return list(self.run.further.order_by("id")) if self.run.is_terminal else []
 
+    @cached_property
+    def sub_runs(self) -> list[Run]:
+        """The runs that look into parts of this one."""
+        return list(self.run.sub_runs.order_by("place")) if self._has_delegated else []
+
+    @property
+    def _has_delegated(self) -> bool:
+        return any(step.name == "sub_runs" for step in self.steps)
+
     @property
     def may_ask(self) -> Verdict:
         return may(self.user, "start", self.run.team)

@@ -252,6 +252,9 @@ def _hold(step: Step, cycle: int, payload: Payload, args: Args) -> Line:
     if step.name == "retry":
         words = f"Tries again at {clock(payload.get('until'), seconds=True)}:"
         return _line(step, cycle, "retry", words, quoted=reason, detail=_paid_anyway(payload), loud=True)
+    if step.name == "sub_runs":
+        words = f"Waits for {plural(len(payload.get('runs', [])), 'sub-investigation')}"
+        return _line(step, cycle, "half", words, loud=True)
     if step.name == "release":
         return _line(step, cycle, "half", "released it", loud=True)
     return _line(step, cycle, "pause", "holds it:", quoted=reason, loud=True)

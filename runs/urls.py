@@ -19,7 +19,11 @@ urlpatterns = [
     path("runs/<int:pk>/ask", run.run_ask, name="run_ask"),
     path("runs/<int:pk>/report.md", report.report_as_markdown, name="report_markdown"),
     path("runs/<int:pk>/report.json", report.report_as_json, name="report_json"),
-    re_path(r"^runs/(?P<pk>[0-9]{1,18})/evidence/(?P<name>E[1-9][0-9]{0,5})$", evidence.evidence_page, name="evidence"),
+    re_path(
+        r"^runs/(?P<pk>[0-9]{1,18})/evidence/(?P<name>(?:S[1-9][0-9]{0,2}\.)?E[1-9][0-9]{0,5})$",
+        evidence.evidence_page,
+        name="evidence",
+    ),
     path("login/", auth.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("approvals/", approvals.approval_list, name="approval_list"),

@@ -26,7 +26,7 @@ INLINE_CHARS = 400  # a row of a table is one line up to here, however many colu
 
 
 class ReadEvidence(Params):
-    evidence: str = Field(pattern=r"^E\d{1,6}$", description="Name of an earlier result, such as E3.")
+    evidence: str = Field(pattern=r"^(S\d{1,3}\.)?E\d{1,6}$", description="Name of an earlier result, such as E3.")
     search: str = Field("", max_length=512, description="RE2 pattern, case ignored. Empty: every line from `start` on.")
     start: int = Field(1, ge=1, description="Line to begin with, counted from 1.")
     lines: int = Field(40, ge=1, le=200, description="How many lines at most.")

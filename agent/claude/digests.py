@@ -18,7 +18,10 @@ from agent.planner import Returned
 Data = dict[str, Any]
 LINE_CHARS = 320
 MORE = "More: read_evidence reads {evidence} itself; or ask again with a narrower range, pattern or service."
-ROOM = {"read_evidence": 6_000}  # characters: who reads on wants the lines, not their number
+ROOM = {
+    "read_evidence": 6_000,
+    "investigate_hypotheses": 8_000,
+}  # characters: who reads on wants the lines, not their number
 
 
 class DigestMemory:
@@ -170,12 +173,26 @@ def _read(returned: Returned, data: Data) -> Iterator[str]:
         yield f"{number}: {text}"
 
 
+def _findings(returned: Returned, data: Data) -> Iterator[str]:
+    for one in data.get("findings") or []:
+        about, outcome = one["hypothesis"] or "its question", one["outcome"] or "no outcome"
+        yield f"{one['name']} on {about}, {outcome}: {one['summary']}"
+        if one["reasoning"]:
+            yield f"  because: {_clip(one['reasoning'], 400)}"
+        for claim in one["claims"][:8]:
+            cited = claim["quote"] or f"{claim['figure']} = {claim['value']} {claim['at'] or ''}"
+            yield f"  {claim['role']} {claim['evidence'] or claim['kind']}: {claim['statement']} [{_clip(cited, 200)}]"
+        yield from (f"  ruled out: {_clip(words, 200)}" for words in one["ruled_out"][:4])
+        yield from (f"  not checked: {_clip(words, 200)}" for words in one["not_checked"][:4])
+
+
 DIGESTS: dict[str, Callable[[Returned, Data], Iterator[str]]] = {
     "search_logs": _logs,
     "query_metrics": _metrics,
     "list_changes": _changes,
     "query_traces": _traces,
     "read_evidence": _read,
+    "investigate_hypotheses": _findings,
 }
 
 

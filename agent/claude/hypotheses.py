@@ -29,7 +29,7 @@ class Fact(Params):
     statement: str = Field(min_length=3, max_length=500)
     kind: Literal["quote", "number", "absence"]
     role: Literal["symptom", "mechanism", "change", "scope", "healthy", "against"] = "symptom"
-    evidence: str = Field(pattern=r"^E\d+$")
+    evidence: str = Field(pattern=r"^(S\d{1,3}\.)?E\d+$")
     quote: str = Field("", max_length=2_000)
     figure: str = Field("", max_length=400)
     value: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from typing import Any
 
@@ -46,3 +47,20 @@ class Evidence(models.Model):
     def data(self) -> dict[str, Any]:
         loaded: dict[str, Any] = json.loads(zlib.decompress(bytes(self.body)))
         return loaded
+
+
+NAME = re.compile(r"(?:S(\d{1,3})\.)?E(\d{1,6})")
+
+
+def find_evidence(run_id: int, name: str) -> Evidence | None:
+    """A run's E3, or S1.E3 of one of its sub-runs; None for no such name. One query."""
+    if (match := NAME.fullmatch(name)) is None:
+        return None
+    place, number = match.groups()
+    rows = (
+        Evidence.objects.filter(run__parent=run_id, run__place=int(place))
+        if place
+        else Evidence.objects.filter(run=run_id)
+    )
+    found: Evidence | None = rows.filter(number=int(number)).select_related("call").first()
+    return found

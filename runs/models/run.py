@@ -77,6 +77,8 @@ class Run(ConcurrentTransitionMixin, models.Model):
     planner = models.CharField(max_length=40)  # analyst, claude
     model = models.CharField(max_length=80, blank=True)
     prompt_version = models.CharField(max_length=40, blank=True)  # of the words that a model was asked with
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="sub_runs")
+    place = models.PositiveSmallIntegerField(default=0)  # among its parent's sub-runs: 1 is S1
     follows = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="further")
     sources = models.JSONField(default=list)  # [{"name", "url", "env"}]: the run reads these and no others
     as_of = models.DateTimeField()  # the run's now; every range is judged against it

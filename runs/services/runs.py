@@ -52,6 +52,8 @@ def create_run(
     budget: Mapping[str, int] | None = None,
     leased_to: str = "",
     follows: Run | None = None,
+    parent: Run | None = None,
+    place: int = 0,
 ) -> Created:
     """Write a QUEUED run and its first Step; enqueue it on commit unless it is leased to the caller or not started.
 
@@ -65,6 +67,7 @@ def create_run(
         planner=planner or settings.PLANNER, as_of=as_of or timezone.now(), focus_at=focus_at, alert=dict(alert or {}),
         idempotency_key=idempotency_key or None, budget={**settings.BUDGET, **(budget or {})},
         hold_reason="" if start else NOT_STARTED, held_by="" if start else actor.name, follows=follows,
+        parent=parent, place=place,
     )  # fmt: skip
     wanted.model = settings.MODEL if wanted.planner == "claude" else ""
     if leased_to:
@@ -193,6 +196,8 @@ def cancel_run(run_id: int, actor: Actor, reason: str = "") -> Run:
         if spent:
             spending.settle(spent, spent)
         void_open_requests(run)
+    for child in Run.objects.filter(parent=run).exclude(state__in=TERMINAL):
+        cancel_run(child.pk, actor, f"run {run.pk} was cancelled")
     return run
 
 
@@ -215,6 +220,7 @@ def _creation(run: Run) -> dict[str, Any]:
         "planner": run.planner,
         "focus_at": run.focus_at and run.focus_at.isoformat(),
         **({"follows": run.follows_id} if run.follows_id else {}),
+        **({"parent": run.parent_id, "place": run.place} if run.parent_id else {}),
     }
 
 

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from runs.exhibit import exhibit_of
+from runs.models.evidence import find_evidence
 from runs.native import ask_again, native_queries
 from runs.report_text import asked_range
 from runs.sources import configured_sources
@@ -23,7 +24,7 @@ CITED_LIMIT = 2_000  # a claim's quote is no longer
 def evidence_page(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     """`quote`, or `figure` and `at`, mark what a claim cites. With `part` only the inside, for opening in place."""
     run = visible_run(request, pk)
-    evidence = run.evidence.select_related("call").filter(number=int(name.removeprefix("E"))).first()
+    evidence = find_evidence(run.pk, name)
     if evidence is None:
         raise Http404(f"Run {run.pk} has no evidence {name}.")
     quote, figure, at = (request.GET.get(key, "")[:CITED_LIMIT] for key in ("quote", "figure", "at"))
