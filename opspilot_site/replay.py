@@ -23,6 +23,7 @@ from runs.models import Approval, Run, Step, ToolCall
 from runs.services.actors import Actor
 from runs.services.append import append
 from runs.services.approvals import decide_approval, expire_request
+from runs.services.calls import CallResult, record_results, start_call
 from runs.services.errors import Refused
 from runs.services.leases import Lease
 from runs.services.runs import create_run
@@ -69,7 +70,9 @@ def _walk(run: Run, recorded: Sequence[Step]) -> list[Step]:
     again = _copy(run)
     lease = Lease(again.pk, again.lease_epoch, again.lease_owner)
     people = People(run, again, recorded)
-    outfit = Outfit(RecordedPlanner(recorded), RecordedTools(run, recorded), should_stop=people.speak)  # type: ignore[arg-type]
+    tools = RecordedTools(run, recorded)
+    outfit = Outfit(RecordedPlanner(recorded), tools, should_stop=people.speak, delegate=tools.delegate)  # type: ignore[arg-type]
+    Run.objects.filter(parent=run).update(parent=again)  # until all of this is rolled back: their evidence is cited
     while True:
         drive(again, lease, outfit)
         again = Run.objects.get(pk=again.pk)
@@ -132,6 +135,15 @@ class RecordedTools:
         if not kept:
             raise Missing(f"There is no recorded result of {call.tool} with these arguments.")
         return kept.pop(0)
+
+    def delegate(self, run: Run, lease: Lease, call: ToolCall) -> None:
+        """A call that went to sub-runs: begun, then answered by what they had found. None is begun or waited for."""
+        if call.status == CallStatus.PROPOSED:
+            start_call(run, lease, call)
+            return
+        found = self._ends[call.tool, canonical(call.args)].pop(0).result
+        result = CallResult(found.status.value, found.summary, found.data, source=found.source)
+        record_results(run, lease, [(call, result)])
 
     def call_many(self, calls: Sequence[HostedCall]) -> list[CallEnd]:
         return [self.call(call) for call in calls]
