@@ -17,8 +17,10 @@ import sys
 from pathlib import Path
 from agent.claude.fake.script import Investigation, Turns
 from agent.claude.fake.server import FakeMessagesApi
+from tests.standins.obedient import Obedient
 script, record = sys.argv[1:]
-server = FakeMessagesApi(0, Turns.from_file(Path(script)) if script else Investigation(), Path(record))
+plays = {"": Investigation, "obedient": Obedient}
+server = FakeMessagesApi(0, plays[script]() if script in plays else Turns.from_file(Path(script)), Path(record))
 print(server.url, flush=True)
 server.serve_forever()
 """
@@ -41,14 +43,14 @@ class MessagesApi:
 
 
 @contextmanager
-def messages_api(folder: Path, turns: list[dict[str, Any]] | None = None) -> Iterator[MessagesApi]:
-    """A stand-in that plays `turns`, or without any its own investigation."""
+def messages_api(folder: Path, turns: list[dict[str, Any]] | None = None, *, plays: str = "") -> Iterator[MessagesApi]:
+    """A stand-in that plays `turns`, or without any its own investigation, or `plays="obedient"`."""
     record = folder / "requests.jsonl"
     record.touch()
     script = folder / "script.json"
     script.write_text(json.dumps({"turns": turns}))
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, str(script) if turns is not None else "", str(record)],
+        [sys.executable, "-c", SERVE, str(script) if turns is not None else plays, str(record)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
