@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db import transaction
 
 from agent.budget import backoff_s, left, limit_reached
-from agent.delegation import delegate, delegated
 from agent.errors import PlannerFault, Temporary
 from agent.evaluate import PastCall, checked_facts, loop_found, problems, report_so_far, settle
 from agent.execute import Watch, execute_move, look_at_sources
@@ -31,6 +30,7 @@ from runs.services.halt import is_halted
 from runs.services.leases import Lease
 from runs.services.policies import Wanted, judge
 from runs.services.spending import spent_today
+from runs.services.subruns import delegate, delegated
 from runs.states import CallStatus, RunState
 from tools import registry
 from tools.base import Risk, Tool
@@ -136,7 +136,7 @@ def _ruled(run: Run, proposed: Sequence[Proposal]) -> list[ledger.PlannedCall]:
 
 
 def _execute(run: Run, lease: Lease, outfit: Outfit, story: Story) -> None:
-    if settings.SUB_RUNS and run.parent_id is None and (call := delegated(run)):
+    if settings.SUB_RUNS and run.parent_id is None and (call := delegated(run, DELEGATES)):
         outfit.delegate(run, lease, call)
     elif asking := execute_move(run, lease, outfit.host, outfit.watch):
         why = Step.objects.get(run=run, seq=run.plan_seq).payload["rationale"]

@@ -27,6 +27,7 @@ from runs.services.calls import CallResult, record_results, start_call
 from runs.services.errors import Refused
 from runs.services.leases import Lease
 from runs.services.runs import create_run
+from runs.services.subruns import lend_sub_runs
 from runs.states import CallStatus, RunState, StepKind
 from tools.base import Status, ToolResult
 
@@ -72,7 +73,7 @@ def _walk(run: Run, recorded: Sequence[Step]) -> list[Step]:
     people = People(run, again, recorded)
     tools = RecordedTools(run, recorded)
     outfit = Outfit(RecordedPlanner(recorded), tools, should_stop=people.speak, delegate=tools.delegate)  # type: ignore[arg-type]
-    Run.objects.filter(parent=run).update(parent=again)  # until all of this is rolled back: their evidence is cited
+    lend_sub_runs(run, again)  # until all of this is rolled back: their evidence is cited
     while True:
         drive(again, lease, outfit)
         again = Run.objects.get(pk=again.pk)

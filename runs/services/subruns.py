@@ -15,10 +15,10 @@ from runs import faults, queue
 from runs.models import Run, Step, ToolCall
 from runs.services.actors import Actor
 from runs.services.append import append, locked
-from runs.services.calls import start_call
+from runs.services.calls import CallResult, record_results, start_call
 from runs.services.leases import Lease
 from runs.services.runs import create_run
-from runs.states import TERMINAL, StepKind
+from runs.states import RETURNED, TERMINAL, CallStatus, RunState, StepKind
 
 WAITS = "waiting for its sub-investigations"  # the hold of a run until the last of them has ended
 CYCLES, STEPS = 8, 80  # of one of them, at most
@@ -101,3 +101,49 @@ def let_waiting_parents_go_on() -> int:
     """What a process that died after its sub-run's last step left undone. Safe to repeat."""
     waiting = Run.objects.filter(hold_reason=WAITS).exclude(state__in=TERMINAL).values_list("pk", flat=True)
     return sum(let_parent_go_on(run_id) for run_id in waiting)
+
+
+def lend_sub_runs(run: Run, again: Run) -> None:
+    """For a replay: its copy of the run cites what the sub-runs of the first found. To be rolled back with the copy."""
+    Run.objects.filter(parent=run).update(parent=again)
+
+
+def delegated(run: Run, tool: str) -> ToolCall | None:
+    """The call of this move that goes to sub-runs, if it has not returned."""
+    return ToolCall.objects.filter(run=run, plan_seq=run.plan_seq, tool=tool).exclude(status__in=RETURNED).first()
+
+
+def delegate(run: Run, lease: Lease, call: ToolCall) -> None:
+    """Begin the sub-runs, wait for them, or take what they found: whatever comes next. Safe to repeat."""
+    if call.status == CallStatus.PROPOSED:
+        asked = call.args["questions"]
+        begin_sub_runs(run, lease, call, [Question(one["question"], one["hypothesis"]) for one in asked])
+    elif under_way(run).exists():
+        wait_for_sub_runs(run, lease)
+    else:
+        record_results(run, lease, [(call, _found(run, call))])
+
+
+def _found(run: Run, call: ToolCall) -> CallResult:
+    asked = call.args["questions"]
+    children = list(Run.objects.filter(parent=run, idempotency_key__startswith=f"sub {call.key} ").order_by("place"))
+    findings = [_finding(child, one) for child, one in zip(children, asked, strict=True)]
+    told = "; ".join(f"{one['name']}: {one['summary']}" for one in findings)
+    return CallResult(status="success", summary=told[:1_000], data={"findings": findings}, source="sub-runs")
+
+
+def _finding(child: Run, asked: dict[str, Any]) -> dict[str, Any]:
+    report = child.report or {}
+    cause = report.get("root_cause") or {}
+    return {
+        "name": f"S{child.place}", "run": child.pk, "hypothesis": asked["hypothesis"], "question": asked["question"],
+        "outcome": child.outcome, "summary": report.get("summary") or child.failure or RunState(child.state).label,
+        "reasoning": cause.get("mechanism", ""), "claims": [_claim(child, claim) for claim in report.get("claims", [])],
+        "ruled_out": [ruled["statement"] for ruled in report.get("ruled_out", [])],
+        "not_checked": [one["what"] for one in report.get("not_checked", [])], "stopped_by": child.stopped_by,
+    }  # fmt: skip
+
+
+def _claim(child: Run, claim: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: claim.get(name) for name in ("statement", "role", "kind", "quote", "figure", "value", "at")}
+    return kept | {"evidence": f"S{child.place}.{claim['evidence']}" if claim.get("evidence") else ""}
