@@ -59,9 +59,8 @@ def named_secrets(name: str) -> dict[str, str]:
     return {head: tail for head, _, tail in pairs}
 
 
-def choice(name: str, *allowed: str) -> str:
-    """One of these words, the first where it is not set; anything else is refused."""
-    value: str = env.str(name, allowed[0])
-    if value not in allowed:
-        raise ImproperlyConfigured(f"{name}={value!r}: must be one of {', '.join(word for word in allowed if word)}.")
+def one_of(name: str, value: str, *allowed: str) -> str:
+    """The value of a setting that may be empty or one of these words; anything else is refused."""
+    if value and value not in allowed:
+        raise ImproperlyConfigured(f"{name}={value!r}: must be one of {', '.join(allowed)}.")
     return value

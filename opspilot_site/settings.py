@@ -12,7 +12,7 @@ import dj_database_url
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from opspilot_site.env import choice, env, named_secrets, named_urls, secret, team_urls
+from opspilot_site.env import env, named_secrets, named_urls, one_of, secret, team_urls
 from opspilot_site.sources_file import read_sources_file
 from opspilot_site.tools_file import read_tools_file
 
@@ -262,8 +262,10 @@ FALLBACK_MODELS: list[str] = env.list("OPSPILOT_FALLBACK_MODELS", [])
 MODEL_MAX_TOKENS = env.int("OPSPILOT_MODEL_MAX_TOKENS", 8_000)
 CONTEXT_TOKENS = env.int("OPSPILOT_CONTEXT_TOKENS", 60_000)  # of one prompt; above it old turns become a record
 SUB_RUNS = env.bool("OPSPILOT_SUB_RUNS", False)  # may Claude have hypotheses investigated by runs of their own?
-THINKING = choice("OPSPILOT_THINKING", "", "adaptive", "between_tools", "disabled")
-EFFORT = choice("OPSPILOT_EFFORT", "", "low", "medium", "high", "xhigh", "max")
+THINKING = env.str("OPSPILOT_THINKING", "")
+one_of("OPSPILOT_THINKING", THINKING, "adaptive", "between_tools", "disabled")
+EFFORT = env.str("OPSPILOT_EFFORT", "")
+one_of("OPSPILOT_EFFORT", EFFORT, "low", "medium", "high", "xhigh", "max")
 MODEL_LACKS: list[str] = env.list("OPSPILOT_MODEL_LACKS", [])  # strict, cache, stream: what the base URL does not know
 if unknown := set(MODEL_LACKS) - {"strict", "cache", "stream"}:
     raise ImproperlyConfigured(f"OPSPILOT_MODEL_LACKS: {', '.join(sorted(unknown))}: may name strict, cache, stream.")
