@@ -57,7 +57,8 @@ def _read(connection: duckdb.DuckDBPyConnection, file: str, descriptor: int) -> 
     else:
         source, rejected = _read_csv(connection, file, path)
     columns = find_columns(file, source.columns)
-    source.project(_head(columns)).create("long") if columns.value else _unpivot(source, columns)
+    is_time = str(source.types[source.columns.index(columns.time)]).startswith("TIMESTAMP")
+    source.project(_head(columns, is_time)).create("long") if columns.value else _unpivot(source, columns, is_time)
     _read_other_times(connection)
     long = connection.table("long")
     series, kept = _series(long.filter(GOOD), columns, file)
@@ -121,20 +122,22 @@ def _text(name: str) -> str:
     return f"coalesce(trim({_quoted(name)}::VARCHAR), '')" if name else "''"
 
 
-def _head(columns: Columns, wide: str = "") -> str:
-    """The projection to the long form; with `wide`, that column as the metric."""
+def _head(columns: Columns, is_time: bool, wide: str = "") -> str:
+    """The projection to the long form; with `wide`, that column as the metric. `is_time`: times are no text to read."""
     time = _quoted(columns.time)
     labels = ", ".join(_text(name) for name in columns.labels)
     metric = "'" + wide.replace("'", "''") + "'" if wide else _text(columns.metric)
+    text = "NULL::VARCHAR" if is_time else f"{time}::VARCHAR"
+    moment = f"{time}::TIMESTAMPTZ" if is_time else f"TRY_CAST({time}::VARCHAR AS TIMESTAMPTZ)"
     return (
-        f"{time}::VARCHAR AS time_text, epoch_us(TRY_CAST({time}::VARCHAR AS TIMESTAMPTZ)) AS time_us, "
+        f"{text} AS time_text, epoch_us({moment}) AS time_us, "
         f"{_text(columns.service)} AS service, {metric} AS metric, {_text(columns.unit)} AS unit, "
         f"[{labels}]::VARCHAR[] AS labels, TRY_CAST({_quoted(wide or columns.value)} AS DOUBLE) AS value"
     )
 
 
-def _unpivot(source: duckdb.DuckDBPyRelation, columns: Columns) -> None:
-    first, *others = (source.project(_head(columns, name)) for name in islice(columns.wide, MAX_SERIES))
+def _unpivot(source: duckdb.DuckDBPyRelation, columns: Columns, is_time: bool) -> None:
+    first, *others = (source.project(_head(columns, is_time, name)) for name in islice(columns.wide, MAX_SERIES))
     for other in others:
         first = first.union(other)
     first.create("long")
@@ -164,9 +167,30 @@ def _series(good: duckdb.DuckDBPyRelation, columns: Columns, file: str) -> tuple
     )
     if len(keys) > MAX_SERIES:
         raise Refused(f"{file}: {len(keys):,} series, more than the {MAX_SERIES:,} that are read")
-    ranked = good.project("dense_rank() OVER (ORDER BY service, metric, labels) - 1 AS key, time_us, value")
-    points = ranked.order("key, time_us, value").fetchnumpy()
+    numbered = "service, metric, labels, row_number() OVER (ORDER BY service, metric, labels) - 1 AS key"
+    numbers = good.aggregate("service, metric, labels").project(numbered)
+    same = "points.service = numbers.service AND points.metric = numbers.metric AND points.labels = numbers.labels"
+    joined = good.set_alias("points").join(numbers.set_alias("numbers"), same).project("key, time_us, value")
+    points = _sorted(joined.fetchnumpy())
     return _split(keys, columns, file, points), len(points["key"])
+
+
+def _sorted(points: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """By key, time and value; numpy sorts one column of integers several times faster than DuckDB three."""
+    key, time_us, value = (np.asarray(points[name]) for name in ("key", "time_us", "value"))
+    if not len(key):
+        return {"key": key, "time_us": time_us, "value": value}
+    first = int(time_us.min())
+    span = int(time_us.max()) - first + 1
+    if span * (int(key.max()) + 1) < 2**62:
+        place = key.astype(np.int64) * span + (time_us - first)
+        order = np.argsort(place, kind="stable")
+        is_unique = bool(np.all(np.diff(place[order]) > 0))
+    else:
+        is_unique = False
+    if not is_unique:
+        order = np.lexsort((value, time_us, key))
+    return {"key": key[order], "time_us": time_us[order], "value": value[order]}
 
 
 def _split(keys: list[tuple[Any, ...]], columns: Columns, file: str, points: dict[str, NDArray[Any]]) -> list[Series]:
