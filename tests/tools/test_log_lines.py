@@ -154,3 +154,40 @@ def test_the_files_stem_is_the_service_of_lines_that_name_none(tmp_path: Path) -
 )
 def test_what_varies_in_a_message_is_masked(message: str, template: str) -> None:
     assert template_of(message) == template
+
+
+@pytest.mark.parametrize(
+    ("line", "level"),
+    [
+        ("ERROR 2026-03-01 10:00:00,123 orders timed out", "ERROR"),
+        ("WARN  [2026-03-01 10:00:00,123] com.acme.Shop: slow", "WARN"),
+        ("INFO:     2026-03-01 10:00:00 - GET /", "INFO"),
+        ("E, [2026-03-01T10:00:00.123456 #123] ERROR -- : boom", "ERROR"),
+        ("1:M 01 Mar 2026 10:00:00.123 * Ready to accept connections", ""),
+        ("01-Mar-2026 10:00:00.123 SEVERE [main] org.apache.catalina.core failed", "ERROR"),
+        ("Mar 1, 2026 10:00:00 AM com.acme.Shop run", ""),
+        ('[01/Mar/2026:10:00:00 +0000] "GET / HTTP/1.1" 500', ""),
+        ("http 2026-03-01T10:00:00.123456Z app/lb 192.0.2.1:1 502 -", ""),
+        ("Sun Mar  1 10:00:00 2026 [error] boom", "ERROR"),
+        ("20260301 10:00:00.123 ERROR boom", "ERROR"),
+    ],
+)
+def test_formats_of_single_programs_are_known(line: str, level: str) -> None:
+    head = text_lines.head(line.encode(), datetime(2026, 3, 2, tzinfo=UTC))
+
+    assert head is not None
+    assert iso_us(head.at_us)[:19] == "2026-03-01T10:00:00"
+    assert levels.name(head.level) == level
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "    at com.acme.Shop.charge(Shop.java:42)", "Caused by: java.lang.IllegalStateException: 2026",
+        "Traceback (most recent call last):", '  File "/srv/app.py", line 12, in charge', "E assert 1 == 2",
+        "java.sql.SQLTransientConnectionException: x", "NOTE 2026-13-45 99:99:99 not a time",
+        "99 Foo 2026 10:00:00.123 x", "goroutine 12 [running]:", "12345678 99:99:99 x",
+    ],
+)  # fmt: skip
+def test_the_rest_of_an_entry_is_not_taken_for_a_new_one(line: str) -> None:
+    assert text_lines.head(line.encode(), datetime(2026, 3, 2, tzinfo=UTC)) is None

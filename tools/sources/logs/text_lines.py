@@ -24,6 +24,21 @@ _ACCESS = re.compile(r"\S+ \S+ \S+ \[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+
 _APACHE = re.compile(r"\[([A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d(?:\.\d+)? \d{4})\]\s*")
 _KLOG = re.compile(r"([IWEF])(\d{4} \d\d:\d\d:\d\d\.\d{6})\s+\d+\s")
 _EPOCH = re.compile(r"\[?(\d{10}(?:\.\d{1,9})?|\d{13})\]?\s")
+_SELDOM = re.compile(
+    r"(?P<level>[A-Z]{1,8})[:,]?\s+[\[(]?(?P<levelled>\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,6})?Z?)"
+    r"|(?:https?|h2|wss?|grpcs?) (?P<balancer>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{1,6})Z "  # AWS load balancers
+    r"|(?:\d+:[A-Z] )?(?P<redis>\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d\.\d{3}) "
+    r"|(?P<tomcat>\d\d-[A-Z][a-z]{2}-\d{4} \d\d:\d\d:\d\d\.\d{3}) "
+    r"|(?P<java>[A-Z][a-z]{2} \d{1,2}, \d{4} \d{1,2}:\d\d:\d\d [AP]M) "
+    r"|\[(?P<bracketed>\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
+    r"|(?P<compact>\d{8} \d\d:\d\d:\d\d(?:\.\d{1,6})?) "
+    r"|(?P<asctime>[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}) "
+)
+_SELDOM_FORMATS = {
+    "balancer": ("%Y-%m-%dT%H:%M:%S.%f",), "redis": ("%d %b %Y %H:%M:%S.%f",), "tomcat": ("%d-%b-%Y %H:%M:%S.%f",),
+    "java": ("%b %d %Y %I:%M:%S %p",), "bracketed": ("%d/%b/%Y:%H:%M:%S %z",),
+    "compact": ("%Y%m%d %H:%M:%S.%f", "%Y%m%d %H:%M:%S"), "asctime": ("%a %b %d %H:%M:%S %Y",),
+}  # fmt: skip
 _PAIR = re.compile(r"(?<!\S)([A-Za-z_@][\w.@/-]*)=(\"(?:[^\"\\]|\\.)*\"|\S*)")
 _LOGFMT = re.compile(r"[A-Za-z_@][\w.@/-]*=(?:\"|\S)")
 _LEVEL = re.compile(
@@ -62,7 +77,25 @@ def head(line: bytes, newest: datetime) -> Head | None:
         return None if at_us is None else Head(at_us, levels.rank(match[1]), "")
     if match := _EPOCH.match(text):
         return _application(text, match.end(), read_us(match[1]))
-    return _logfmt(text) if _LOGFMT.match(text) else None
+    if _LOGFMT.match(text):
+        return _logfmt(text)
+    return _seldom(text, match) if (match := _SELDOM.match(text)) else None
+
+
+def _seldom(text: str, match: re.Match[str]) -> Head | None:
+    """Formats of single programs, tried last: most lines that come here are the rest of an entry."""
+    kind = match.lastgroup or ""
+    raw = match[kind]
+    if kind == "levelled":  # Python's and Ruby's loggers put the level first
+        at_us = read_us(raw.replace("/", "-").replace(",", "."))
+        return None if at_us is None else Head(at_us, levels.rank(match["level"]), _service(text, match.end(), None))
+    for form in _SELDOM_FORMATS[kind]:
+        try:
+            moment = datetime.strptime(" ".join(raw.replace(",", "").split()), form)
+        except ValueError:
+            continue
+        return _application(text, match.end(), to_us(moment if moment.tzinfo else moment.replace(tzinfo=UTC)))
+    return None
 
 
 def level_of(text: str) -> int:
