@@ -12,6 +12,7 @@ import zstandard
 from tests.tools.conftest import AS_OF, ONSET, ask_folder, log_line, open_sources, stamp, write
 from tools.base import ToolError
 from tools.sources import SourceSet, SourceSpec, parse_spec
+from tools.sources.logs.files import default_service
 
 LINE = log_line(ONSET, "orders", "ERROR", "out of stock")
 
@@ -53,7 +54,7 @@ def test_rotated_neighbours_are_searched_together_in_the_order_of_time(tmp_path:
     (tmp_path / "app.log.1.gz").write_bytes(gzip.compress(b"2026-03-01 09:40:00 INFO old\n"))
     result = ask_folder(tmp_path, "search_logs")
     assert [match["where"] for match in result.data["matches"]] == ["app.log:1", "app.log.1.gz:1"]
-    assert result.data["services"] == {"app": 2}
+    assert result.data["services"] == {"": 2}
 
 
 def test_only_an_app_log_and_one_metrics_csv_are_enough(tmp_path: Path) -> None:
@@ -163,3 +164,10 @@ def test_an_alert_or_patterns_file_that_makes_no_sense_is_as_if_it_were_not_ther
     sources = open_sources(shop)
     assert sources.alert_at() is None
     assert sources.patterns() == []
+
+
+@pytest.mark.parametrize(
+    ("file", "service"), [("app.log", ""), ("errors.ndjson.gz", ""), ("orders-api.log.1", "orders-api")]
+)
+def test_a_file_names_the_service_of_its_lines_only_where_its_name_says_something(file: str, service: str) -> None:
+    assert default_service(file) == service

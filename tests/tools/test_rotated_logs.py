@@ -27,4 +27,4 @@ def test_rotated_and_packed_neighbours_are_read_with_it(tmp_path: Path) -> None:
     result = tool.run(context_for(sources), tool.params.model_validate({"since": "1d"}))
 
     assert [one["message"] for one in result.data["matches"]] == ["hour 0", "hour 1", "hour 2", "hour 3"]
-    assert result.data["services"] == {"app": 4}
+    assert result.data["services"] == {"": 4}

@@ -16,6 +16,7 @@ from tools.sources.logs.files import NAME as LOG_NAME
 from tools.sources.logs.files import FileLogs
 from tools.sources.metrics.files import NAME as METRIC_NAME
 from tools.sources.metrics.files import FileMetrics
+from tools.sources.runbooks import FOLDER as RUNBOOKS
 from tools.sources.spec import Kind
 from tools.sources.traces.files import NAME as TRACE_NAME
 from tools.sources.traces.files import FileTraces
@@ -24,7 +25,8 @@ from tools.sources.words import clean_value, first_of, text_of
 BASELINE = "baseline"
 LOOKED_FOR = (
     "*.log, *.jsonl or *.ndjson (also .gz, .zst), metrics*.csv or metrics*.parquet, traces.json, topology.csv, "
-    "context/deploys.json, context/commits.json, context/flags.json, status_feed.json, here or one folder down"
+    "context/deploys.json, context/commits.json, context/flags.json, status_feed.json, here or one folder down; "
+    "runbooks/*.md"
 )
 
 
@@ -142,7 +144,7 @@ def _explore(name: str, path: Path) -> Folder:
                 _sort_in(folder, f"{entry}/{inner}")
         else:
             _sort_in(folder, entry)
-    if not folder.kinds():
+    if not folder.kinds() and not folder.root.is_folder(RUNBOOKS):
         raise Refused(f"{folder.root.path} holds no telemetry. Looked for {LOOKED_FOR}.")
     return folder
 

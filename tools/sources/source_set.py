@@ -14,11 +14,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from tools.base import ToolError
 from tools.sources.backends import OPENERS, Store
 from tools.sources.changes.change import ChangeSource
-from tools.sources.confined import Refused
+from tools.sources.confined import Refused, Root
 from tools.sources.folder import Folder, KnownPattern, baseline_of, open_path
 from tools.sources.logs.search import LogSource
 from tools.sources.metrics.query import MetricSource
 from tools.sources.renamed import Names, RenamedFolder
+from tools.sources.runbooks import Runbook, read_runbooks
 from tools.sources.spec import KINDS, Kind, SourceSpec, SourceState
 from tools.sources.timestamps import read_time
 from tools.sources.traces.span import TraceSource
@@ -106,6 +107,11 @@ class SourceSet:
         """Rows of patterns.json, largest growth first."""
         found = [pattern for store in self._holding("logs", name) for pattern in store.patterns()]
         return sorted(found, key=lambda pattern: (-abs(pattern.delta or 0), pattern.service, pattern.signature))
+
+    def runbooks(self) -> list[Runbook]:
+        """Of the folders among the sources, by name."""
+        paths = [Path(unquote(parts.path)) for spec in self.specs if (parts := urlsplit(spec.url)).scheme == "file"]
+        return [one for path in dict.fromkeys(paths) if path.is_dir() for one in read_runbooks(Root(path))]
 
     def alert(self) -> dict[str, Any]:
         """The first alert.json of the sources; {} where there is none."""

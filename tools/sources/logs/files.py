@@ -17,7 +17,11 @@ from tools.sources.timestamps import from_us, iso_us
 
 NAME = re.compile(r".+\.(?:log|jsonl|ndjson)(?:[.-]\d{1,10})?(?:\.gz|\.zst)?\Z", re.IGNORECASE)
 _SUFFIXES = re.compile(r"\.(?:log|jsonl|ndjson)\b.*\Z", re.IGNORECASE)
-_SAYS_NOTHING = ("log", "logs", "events", "output")  # a stem that names no service
+_NAMELESS = """
+    log logs events output app application server service stdout stderr console all out error errors access system
+    messages syslog debug current combined
+"""
+_SAYS_NOTHING = frozenset(_NAMELESS.split())  # stems that name no service
 
 
 @lru_cache(maxsize=64)
