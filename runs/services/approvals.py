@@ -17,7 +17,8 @@ from runs.redaction import redact
 from runs.services.actors import Actor
 from runs.services.append import advance, append, locked
 from runs.services.binding import lapse_of, operands_now
-from runs.services.errors import Refused, forbidden, not_found
+from runs.services.errors import NOT_ALLOWED, Refused, forbidden, not_found
+from runs.services.events import record_event
 from runs.services.policies import ruling_version
 from runs.services.requests import close_lapsed, open_question, open_request
 from runs.states import ApprovalKind, ApprovalState, CallStatus, RunState, StepKind
@@ -56,8 +57,23 @@ def decide_approval(
     if approval is None:
         raise not_found("approval")
     operands = operands_now(approval)  # reads outside, so before the lock
+    try:
+        return _decided(approval, user, approve, args_sha256, reason, door, signed_in_at, operands)
+    except Refused as refusal:
+        if refusal.code == NOT_ALLOWED:  # somebody tried what is not theirs; its own transaction took that back
+            record_event(
+                "vote_refused", actor=Actor.person(user), object=f"approval {approval_id}", approve=approve, door=door,
+                why=str(refusal),
+            )  # fmt: skip
+        raise
+
+
+def _decided(
+    approval: Approval, user: User, approve: bool, args_sha256: str, reason: str, door: str,
+    signed_in_at: datetime | None, operands: Mapping[str, str],
+) -> Approval:  # fmt: skip
     with locked(approval.run_id) as run:
-        approval = open_row(approval_id)
+        approval = open_row(approval.pk)
         voter = still_there(user)
         if _voted_already(approval, voter, approve):
             return approval

@@ -16,5 +16,8 @@ def not_found(what: str) -> Refused:
     return Refused("not_found", f"No such {what}, or you may not see it.", 404)
 
 
+NOT_ALLOWED = "not_allowed"
+
+
 def forbidden(why: str) -> Refused:
-    return Refused("not_allowed", why, 403)
+    return Refused(NOT_ALLOWED, why, 403)

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 
 from runs.invariants import check_all
 from runs.links import approval_link
-from runs.models import Approval, Team, Vote
+from runs.models import Approval, AuditEvent, Team, Vote
 from runs.services.edits import edit_request
 from runs.services.teams import add_member
 from runs.services.tokens import issue_token
@@ -98,6 +98,8 @@ def test_who_asked_cannot_approve(
     assert not Vote.objects.exists()
     assert Approval.objects.get(pk=approval.pk).state == ApprovalState.PENDING
     assert check_all() == []
+    tried = AuditEvent.objects.filter(verb="vote_refused", actor=f"user:{person}", object=f"approval {approval.pk}")
+    assert tried.count() == (0 if way == "link" else 1), "the attempt is on record"
     if way != "link":
         assert ways[way](carol, approval) in (200, 302), "the same way is open to somebody else"
 
