@@ -16,7 +16,7 @@ from runs.formats import clock, duration
 from runs.models import Approval
 from runs.permissions import may
 from runs.review import arguments_of
-from runs.services.approvals import decide_approval
+from runs.services.approvals import decide_approval, note_refusal
 from runs.services.errors import Refused, forbidden, not_found
 from runs.shell import shell_voter
 from runs.states import ApprovalState
@@ -56,6 +56,7 @@ class DecisionCommand(BaseCommand):
     def _open_request(self, approval_id: int, voter: User) -> Approval:
         approval = visible_request(approval_id, voter)
         if approval.state == ApprovalState.PENDING and not (verdict := may(voter, "vote", approval)):
+            note_refusal(approval, voter, verdict.why, "cli")
             raise forbidden(verdict.why)
         return approval
 

@@ -60,12 +60,14 @@ def decide_approval(
     try:
         return _decided(approval, user, approve, args_sha256, reason, door, signed_in_at, operands)
     except Refused as refusal:
-        if refusal.code == NOT_ALLOWED:  # somebody tried what is not theirs; its own transaction took that back
-            record_event(
-                "vote_refused", actor=Actor.person(user), object=f"approval {approval_id}", approve=approve, door=door,
-                why=str(refusal),
-            )  # fmt: skip
+        if refusal.code == NOT_ALLOWED:
+            note_refusal(approval, user, str(refusal), door)
         raise
+
+
+def note_refusal(approval: Approval, user: User, why: str, door: str) -> None:
+    """That somebody tried to vote where they may not: on the installation's chain, for nothing of the run changed."""
+    record_event("vote_refused", actor=Actor.person(user), object=f"approval {approval.pk}", door=door, why=why)
 
 
 def _decided(
