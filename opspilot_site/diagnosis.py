@@ -35,8 +35,10 @@ from runs.sources import configured_sources
 from runs.states import NotificationState, Role
 from runs.words import said_by
 from tools import registry
+from tools.base import ToolError
 from tools.configuration import current
 from tools.declared.loading import switched_off
+from tools.tickets.opening import destination
 
 LEAST_FREE = 200_000_000  # bytes: a database and its copy need room
 RECENT = timedelta(days=7)  # how long doctor speaks of a message that was given up
@@ -65,7 +67,17 @@ class Finding:
 def examine() -> list[Finding]:
     """Every finding, in the order in which they matter."""
     database = list(_database())
-    findings = [*_settings(), *_disk(), *database, *_redis(), *_planner(), *_tools(), *_sources(), *_addresses()]
+    findings = [
+        *_settings(),
+        *_disk(),
+        *database,
+        *_redis(),
+        *_planner(),
+        *_tools(),
+        *_tickets(),
+        *_sources(),
+        *_addresses(),
+    ]
     is_ready = all(finding.verdict == Verdict.OK for finding in database)
     return [*findings, *_notifications(), *_record()] if is_ready else findings
 
@@ -165,6 +177,15 @@ def _tools() -> Iterator[Finding]:
     yield Finding("tools", Verdict.OK, ", ".join(registry.names()))
     for name, why in switched_off(current()).items():
         yield Finding(f"tool {name}", Verdict.WARNING, f"switched off: {why}", "It is declared in tools.yaml.")
+
+
+def _tickets() -> Iterator[Finding]:
+    if not settings.TICKETS:
+        return
+    try:
+        yield Finding("tickets", Verdict.OK, f"{destination()}; not asked")
+    except ToolError as error:
+        yield Finding("tickets", Verdict.BROKEN, str(error), "Look at OPSPILOT_TICKETS; docs/sources.md shows how.")
 
 
 def _sources() -> Iterator[Finding]:
