@@ -29,7 +29,7 @@ CALLS, LONG_CALLS = 20, 30
 GOAL = "Why does checkout fail?"
 WORDS = ("card", "timeout", "refused", "retry", "pool", "deadline", "reset", "slow", "shed", "queue")
 ATTEMPTS = range(40)
-RANGE = {"since": "last 90 minutes", "limit": 16}
+RANGE = {"since": "last 5 hours", "limit": 32}
 WRITTEN, READ = 1.25, 0.1
 
 
