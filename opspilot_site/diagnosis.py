@@ -24,16 +24,16 @@ from agent.jobs import tool_host
 from agent.planners import claude_settings
 from opspilot_site.greeting import database_word, planner_words
 from runs import queue
-from runs.formats import ago, duration, number, plural
 from runs.models import Membership, Notification, NotificationTarget, Run, Team
 from runs.notify.courier import is_understood
 from runs.notify.targets import Target, configured_targets
+from runs.presentation.formats import ago, duration, number, plural
+from runs.presentation.words import said_by
 from runs.reconcile import stranded
 from runs.services.halt import current_halt
 from runs.services.notifications import overdue
 from runs.sources import configured_sources
 from runs.states import NotificationState, Role
-from runs.words import said_by
 from tools import registry
 from tools.base import ToolError
 from tools.configuration import current

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from agent.execute import look_at_sources
 from agent.jobs import tool_host
-from runs.formats import duration, number, plural
 from runs.models import Run
+from runs.presentation.formats import duration, number, plural
 from runs.services.errors import Refused
 from runs.sources import Source, chosen_sources
 from tools.base import ToolError

@@ -18,7 +18,7 @@ from agent.loop import Outfit, drive
 from agent.planner import BudgetLeft, Move, ToolDescription, ToolRequest, Transcript, Usage
 from agent.toolcall import CallEnd, HostedCall
 from agent.transcript import hypothesis
-from runs.audit import canonical
+from runs.audit.chain import canonical
 from runs.models import Approval, Run, Step, ToolCall
 from runs.services.actors import Actor
 from runs.services.append import append

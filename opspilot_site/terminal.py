@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from runs.display import reveal
-from runs.formats import clock, duration, money, plural, zone_name
 from runs.models import Approval, Run, Step
+from runs.presentation.display import reveal
+from runs.presentation.formats import clock, duration, money, plural, zone_name
+from runs.presentation.timeline import args_in_words
+from runs.presentation.words import ANSWERS, OUTCOMES, QUESTION, Badge, badge_of, said_by
 from runs.states import ApprovalKind, CallStatus, Outcome, StepKind
-from runs.timeline import args_in_words
-from runs.words import ANSWERS, OUTCOMES, QUESTION, Badge, badge_of, said_by
 
 TEXT_COLUMN = 26
 NARROWEST = 60

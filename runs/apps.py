@@ -18,7 +18,7 @@ class RunsConfig(AppConfig):
             checks,  # noqa: F401  registers the system checks
             signins,
         )
-        from runs.append_only import put_up, take_down
+        from runs.audit.append_only import put_up, take_down
 
         signins.connect()
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import DatabaseError, connections
 
-from runs.append_only import missing
+from runs.audit.append_only import missing
 from runs.models import Step
 
 

@@ -17,11 +17,11 @@ from typing import Any
 from django.conf import settings
 
 from runs import clock
-from runs.audit import INSTALLATION, canonical, digest, verify_chain
+from runs.audit.chain import INSTALLATION, canonical, digest, verify_chain
+from runs.audit.verification import verify_installation
 from runs.models import Approval, Evidence, Run, Step, ToolCall, Vote
 from runs.services.binding import bound_digest
 from runs.states import ACTIVE, TERMINAL, ApprovalState, CallStatus, Effect, RunState, StepKind
-from runs.verification import verify_installation
 
 CAME_BACK = frozenset({CallStatus.SUCCESS, CallStatus.NO_DATA, CallStatus.TRUNCATED, CallStatus.ERROR})
 RISKY = frozenset({"write", "destructive"})

@@ -23,7 +23,7 @@ from django.conf import settings
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from runs.display import reveal
+from runs.presentation.display import reveal
 from runs.redaction import redact
 
 CHANNEL = "opspilot:steps"

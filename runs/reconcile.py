@@ -16,7 +16,7 @@ from django.db import DatabaseError, close_old_connections
 from django.db.models import Q
 
 from runs import clock, queue
-from runs.heads import BadLine, HeadsWriter
+from runs.audit.heads import BadLine, HeadsWriter
 from runs.models import Run
 from runs.notify.sender import Sender
 from runs.notify.targets import configured_targets

@@ -20,8 +20,8 @@ from django.template.loader import render_to_string
 
 from runs.live import Delta, Notice, Subscriber
 from runs.models import Run, Step, ToolCall
+from runs.presentation.timeline import NEW_CYCLE, line_of, numbered
 from runs.states import StepKind
-from runs.timeline import NEW_CYCLE, line_of, numbered
 
 INBOX_SIZE = 100  # texts a slow socket may lag behind before it is told to read anew
 BATCH = INBOX_SIZE  # steps read at once; more would make every inbox overflow

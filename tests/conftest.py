@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 
 from opspilot_site import redis_server
-from runs.append_only import take_down
+from runs.audit.append_only import take_down
 from runs.models import Team
 from runs.services.teams import add_member, seed_defaults
 from runs.states import Role

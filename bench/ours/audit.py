@@ -12,12 +12,12 @@ from bench.answering import serve
 from bench.ours.signed import COLUMNS, fill_signed
 from bench.payloads import ROWS
 from opspilot_site.database import prepare_database
-from runs.audit import canonical
+from runs.audit.chain import canonical
+from runs.audit.verification import verify_all
 from runs.models import Run
 from runs.services.append import append
 from runs.services.teams import default_team
 from runs.states import StepKind
-from runs.verification import verify_all
 
 STEPS_A_RUN = 20
 MB = 1_000_000

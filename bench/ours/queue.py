@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from bench.answering import serve
 from opspilot_site.database import prepare_database
-from runs.audit import canonical, digest
+from runs.audit.chain import canonical, digest
 from runs.models import Run, Team, ToolCall
 from runs.services.approvals import open_request
 from runs.services.policies import Ruling

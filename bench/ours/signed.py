@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
-from runs.audit import CHAINED, canonical, digest, stamp, step_mac
+from runs.audit.chain import CHAINED, canonical, digest, stamp, step_mac
 from runs.models import Run, Step, Team
 from runs.states import RunState, StepKind
 

@@ -17,14 +17,14 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from runs.audit import INSTALLATION, Damage
-from runs.audit_export import csv_head, csv_lines, json_lines, written
-from runs.audit_words import audit_row
+from runs.audit.chain import INSTALLATION, Damage
+from runs.audit.export import csv_head, csv_lines, json_lines, written
+from runs.audit.verification import verify_installation, verify_run
+from runs.audit.wording import audit_row
 from runs.models import AuditEvent, Run, Step
 from runs.services.actors import Actor
 from runs.services.events import record_event
 from runs.states import StepKind
-from runs.verification import verify_installation, verify_run
 from runs.views.asking import asker
 
 PAGE_SIZE = 50

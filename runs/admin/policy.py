@@ -13,11 +13,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 from pydantic import ValidationError
 
-from runs.explaining import Explanation, explanation_of
 from runs.models import PolicyRule, Team
 from runs.permissions import Verdict, may_change_rules
 from runs.policy.difference import difference
 from runs.policy.document import in_words
+from runs.policy.explaining import Explanation, explanation_of
 from runs.policy.rules import Rule
 from runs.services.actors import Actor
 from runs.services.policies import rules_of

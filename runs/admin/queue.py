@@ -13,9 +13,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from runs.inbox import inbox_of
 from runs.models import Approval
-from runs.review import Argument, arguments_of
+from runs.presentation.inbox import inbox_of
+from runs.presentation.review import Argument, arguments_of
 from runs.services.approvals import decide_approval
 from runs.services.errors import Refused
 from runs.views.asking import asker

@@ -12,7 +12,6 @@ from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 from runs.admin.entry import enters
-from runs.display import reveal
 from runs.models import (
     Approval,
     Evidence,
@@ -26,6 +25,7 @@ from runs.models import (
     ToolCall,
     Vote,
 )
+from runs.presentation.display import reveal
 
 
 class RevealedChangeList(ChangeList):

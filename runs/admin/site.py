@@ -17,7 +17,7 @@ from django.utils import timezone
 from runs.admin import audit, policy, queue, record, rules, stop
 from runs.admin.entry import enters
 from runs.admin.recorded import RecordedPeople
-from runs.inbox import inbox_of
+from runs.presentation.inbox import inbox_of
 from runs.views.asking import asker
 
 View = Callable[..., HttpResponseBase]

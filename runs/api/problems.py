@@ -17,7 +17,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from runs.audit import NoKey
+from runs.audit.chain import NoKey
 from runs.services.errors import Refused
 
 CONTENT_TYPE = "application/problem+json"

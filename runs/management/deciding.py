@@ -11,11 +11,11 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from runs.display import reveal
-from runs.formats import clock, duration
 from runs.models import Approval
 from runs.permissions import may
-from runs.review import arguments_of
+from runs.presentation.display import reveal
+from runs.presentation.formats import clock, duration
+from runs.presentation.review import arguments_of
 from runs.services.approvals import decide_approval, note_refusal
 from runs.services.errors import Refused, forbidden, not_found
 from runs.shell import shell_voter

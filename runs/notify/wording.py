@@ -15,17 +15,17 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
 
-from runs.display import reveal
-from runs.effects import effects_of
-from runs.formats import clock, plural, time_left, zone_name
 from runs.links import approval_link
 from runs.models import Approval, Notification, Run
 from runs.permissions import possible_voters
+from runs.presentation.display import reveal
+from runs.presentation.effects import effects_of
+from runs.presentation.formats import clock, plural, time_left, zone_name
+from runs.presentation.report_text import chat_text
+from runs.presentation.words import ANSWERS, REMEDIES, REMEDY, badge_of, said_by
 from runs.redaction import redact
-from runs.report_text import chat_text
 from runs.services.notifications import phase
 from runs.states import ApprovalState, NotificationKind
-from runs.words import ANSWERS, REMEDIES, REMEDY, badge_of, said_by
 
 Level = Literal["info", "success", "warning", "failure"]
 LINE = 300  # characters of one text from outside

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from itertools import product
 from typing import Any
 
-from runs.audit import canonical
+from runs.audit.chain import canonical
 from runs.policy.rules import RANKS, RISKS, STARTERS, Only, Rule, votes_in_words
 from runs.states import Effect, Role
 

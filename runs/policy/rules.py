@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import re2
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
-from runs.audit import canonical, digest
+from runs.audit.chain import canonical, digest
 from runs.policy.conditions import all_hold, check_tests, in_words, listed
 from runs.states import Effect, Role
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django_fsm import can_proceed
 
 from runs import faults, live
-from runs.audit import canonical, digest, stamp, step_mac
+from runs.audit.chain import canonical, digest, stamp, step_mac
 from runs.models import Run, Step
 from runs.states import RunState, StepKind
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from runs import toolbox
-from runs.audit import canonical, digest
+from runs.audit.chain import canonical, digest
 from runs.models import Approval, ToolCall
 from runs.permissions import counting_votes
 from runs.services.policies import rule_on_call, ruling_version

@@ -16,7 +16,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from runs import clock, faults
-from runs.audit import canonical, digest
+from runs.audit.chain import canonical, digest
 from runs.models import Approval, Evidence, Run, Step, ToolCall
 from runs.redaction import redact, redact_json
 from runs.services.append import Overtaken, append, locked

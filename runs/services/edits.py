@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import Max
 
 from runs import clock, faults, toolbox
-from runs.audit import canonical, digest
+from runs.audit.chain import canonical, digest
 from runs.models import Approval, Run, ToolCall
 from runs.permissions import may_edit
 from runs.redaction import redact_json

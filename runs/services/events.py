@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from runs.audit import canonical, digest, event_mac, stamp, storable
+from runs.audit.chain import canonical, digest, event_mac, stamp, storable
 from runs.models import AuditEvent, Installation
 from runs.services.actors import Actor
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from runs.audit import EXPIRY, stamp
+from runs.audit.chain import EXPIRY, stamp
 from runs.models import Step
 from runs.services.actors import Actor
 from runs.services.errors import Refused

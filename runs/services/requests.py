@@ -15,7 +15,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from runs import clock, toolbox
-from runs.audit import canonical, digest
+from runs.audit.chain import canonical, digest
 from runs.models import Approval, Run, ToolCall
 from runs.services.append import append
 from runs.services.binding import Lapse, bound_digest, schema_digest

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from runs import clock, faults, queue
-from runs.audit import canonical
+from runs.audit.chain import canonical
 from runs.models import Approval, Run, Team, ToolCall
 from runs.models.run import NOT_STARTED
 from runs.redaction import redact

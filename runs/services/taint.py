@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runs.models import Evidence, Run
-from runs.taint import BREAK, TaintIndex, strings
+from runs.policy.taint import BREAK, TaintIndex, strings
 
 MOST_TEXT = 16_000_000  # characters compared for one move; about 5 s
 Marks = list[dict[str, Any]]  # as ToolCall.taint keeps them

@@ -8,10 +8,11 @@ from typing import Any
 from django import template
 from django.utils import timezone
 
-from runs import formats, permissions
-from runs.display import reveal
+from runs import permissions
 from runs.models import Approval
-from runs.review import Argument, subject_of
+from runs.presentation import formats
+from runs.presentation.display import reveal
+from runs.presentation.review import Argument, subject_of
 from runs.states import ApprovalState
 
 register = template.Library()

@@ -6,8 +6,8 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from runs.display import spans
-from runs.markdown import inert_html
+from runs.presentation.display import spans
+from runs.presentation.markdown import inert_html
 
 register = template.Library()
 

@@ -13,14 +13,14 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from runs import formats
-from runs.display import reveal
 from runs.models import Approval, Run
-from runs.picture import Lane, Picture
-from runs.run_list import Filters
+from runs.presentation import formats
+from runs.presentation.display import reveal
+from runs.presentation.picture import Lane, Picture
+from runs.presentation.run_list import Filters
+from runs.presentation.words import Badge, badge_of, said_by
 from runs.states import ApprovalState
 from runs.templatetags.inert import revealed
-from runs.words import Badge, badge_of, said_by
 
 register = template.Library()
 

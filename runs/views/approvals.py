@@ -17,10 +17,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from runs.api.parsers import parse_strictly
-from runs.inbox import inbox_of
 from runs.models import Approval
 from runs.permissions import enters_admin
-from runs.review import Review, effect_words, review_of
+from runs.presentation.inbox import inbox_of
+from runs.presentation.review import Review, effect_words, review_of
 from runs.services.approvals import decide_approval, needs_password
 from runs.services.edits import edit_request
 from runs.services.errors import Refused

@@ -9,10 +9,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from runs.exhibit import exhibit_of
 from runs.models.evidence import find_evidence
 from runs.native import ask_again, native_queries
-from runs.report_text import asked_range
+from runs.presentation.exhibit import exhibit_of
+from runs.presentation.report_text import asked_range
 from runs.sources import configured_sources
 from runs.views.run import visible_run
 

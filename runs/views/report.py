@@ -6,7 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_safe
 
-from runs.report_text import report_markdown
+from runs.presentation.report_text import report_markdown
 from runs.views.run import visible_run
 
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from runs.forms import WordsForm
 from runs.models import Run
 from runs.permissions import Verb, may
-from runs.run_page import RunPage
+from runs.presentation.run_page import RunPage
 from runs.services import runs as services
 from runs.services.actors import Actor
 from runs.services.errors import Refused

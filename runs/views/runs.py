@@ -11,11 +11,11 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from runs.examples import examples_for
 from runs.forms import NewRunForm
 from runs.models import Evidence, Run
 from runs.permissions import may
-from runs.run_list import TABS, Filters, newer_than, page_of, strip_of
+from runs.presentation.examples import examples_for
+from runs.presentation.run_list import TABS, Filters, newer_than, page_of, strip_of
 from runs.services.actors import Actor
 from runs.services.errors import Refused
 from runs.services.runs import create_run

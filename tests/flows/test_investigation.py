@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from agent.planner import Hypothesis, SentBack
-from runs.audit import verify_chain
+from runs.audit.chain import verify_chain
 from runs.models import Approval, Evidence, Run, Team, Ticket
 from runs.services.approvals import decide_approval
 from runs.states import ApprovalState, Outcome, RunState

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from opspilot_site.terminal import Look, Stream, closing, hypotheses_in_words, opening, request_in_words
-from runs.audit import canonical
+from runs.audit.chain import canonical
 from runs.models import Approval, Run, Step
 from runs.states import StepKind
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from runs.audit import canonical, digest
+from runs.audit.chain import canonical, digest
 from runs.models import Approval, Run, Team, ToolCall
 from runs.services.approvals import open_question, open_request
 from runs.services.policies import Ruling

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.display import has_hidden, reveal, spans
+from runs.presentation.display import has_hidden, reveal, spans
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runs.effects import effects_of
 from runs.models import ToolCall
+from runs.presentation.effects import effects_of
 from runs.states import CallStatus
 
 AT = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.db.models import F
 from django.utils import timezone
 
-from runs.audit import canonical, digest
+from runs.audit.chain import canonical, digest
 from runs.invariants import Hit, check_all, legal_moves
 from runs.models import Approval, AuditEvent, Evidence, Run, Step, Team, ToolCall, Vote
 from runs.services.actors import Actor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from runs.looking import looking_at
+from runs.presentation.looking import looking_at
 
 AS_OF = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)
 

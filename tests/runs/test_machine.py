@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runs.machine import ARROWS, PLACES, drawing, pills
 from runs.models import Run, Step
+from runs.presentation.machine import ARROWS, PLACES, drawing, pills
 from runs.states import RunState, StepKind
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from runs.markdown import TAGS, inert_html
+from runs.presentation.markdown import TAGS, inert_html
 
 HOSTILE = [
     "<script>alert(1)</script>",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from runs.picture import HEIGHT, MAX_POINTS, WIDTH, Picture, Shown, draw
+from runs.presentation.picture import HEIGHT, MAX_POINTS, WIDTH, Picture, Shown, draw
 
 AS_OF = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)
 ONSET = AS_OF - timedelta(minutes=58)

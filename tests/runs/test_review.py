@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runs.models import Approval, ToolCall
-from runs.review import arguments_of, effect_words, strongest, subject_of
+from runs.presentation.review import arguments_of, effect_words, strongest, subject_of
 
 
 @pytest.mark.parametrize(

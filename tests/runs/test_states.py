@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection
 
-from runs.audit import verify_chain
+from runs.audit.chain import verify_chain
 from runs.models import Run, Step, Team
 from runs.services.append import NotAllowed, Overtaken, advance, append
 from runs.states import ACTIVE, TERMINAL, RunState, StepKind

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runs.taint import SPAN, TaintIndex, normal, strings
+from runs.policy.taint import SPAN, TaintIndex, normal, strings
 
 LOG = (
     "2026-11-23T02:14:30Z ERROR orders-api Connection is not available, request timed out after 5000ms "

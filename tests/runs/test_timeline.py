@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from runs.models import Step
+from runs.presentation.timeline import args_in_words, cycles, line_of, said_by
 from runs.states import StepKind
-from runs.timeline import args_in_words, cycles, line_of, said_by
 
 
 def step(seq: int, kind: str, name: str, /, actor: str = "driver", **payload: Any) -> Step:

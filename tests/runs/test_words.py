@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from runs.models import Approval, Run
+from runs.presentation.words import badge_of
 from runs.states import ApprovalKind, Outcome, RunState
-from runs.words import badge_of
 
 NOW = datetime(2026, 3, 1, 3, 12, 4, tzinfo=UTC)
 HELD = {"hold_reason": "the release", "held_by": "user:alice"}

@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from opspilot_site.database import WrongDatabase, prepare_database
-from runs.append_only import missing, put_up, take_down
+from runs.audit.append_only import missing, put_up, take_down
 from runs.models import Approval, AuditEvent, Run, Step, Team, Vote
 from runs.services.actors import Actor
 from runs.services.events import record_event

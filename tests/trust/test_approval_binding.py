@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
-from runs.audit import canonical, digest
+from runs.audit.chain import canonical, digest
 from runs.invariants import check_all
 from runs.models import Approval, Team, ToolCall
 from runs.services.approvals import decide_approval

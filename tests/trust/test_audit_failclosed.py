@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
-from runs.audit import NoKey
+from runs.audit.chain import NoKey
 from runs.models import ApiToken, Approval, AuditEvent, Installation, Membership, Run, Step, Team, Vote
 from runs.services.actors import Actor
 from runs.services.halt import current_halt, halt_all

@@ -20,16 +20,16 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from bench.ours.signed import fill_signed
-from runs.append_only import take_down
-from runs.audit import CHAINED, EVENT_CHAINED, Damage, digest, verify_chain, verify_events
-from runs.heads import HeadsWriter
-from runs.heads_check import check_heads
+from runs.audit.append_only import take_down
+from runs.audit.chain import CHAINED, EVENT_CHAINED, Damage, digest, verify_chain, verify_events
+from runs.audit.heads import HeadsWriter
+from runs.audit.heads_check import check_heads
+from runs.audit.verification import verify_all, verify_run
 from runs.models import AuditEvent, Installation, Run, Step
 from runs.services.actors import Actor
 from runs.services.events import record_event
 from runs.services.expiry import expire_payloads
 from runs.services.teams import seed_defaults
-from runs.verification import verify_all, verify_run
 
 LONG, SHORT = 1_000, [20] * 500
 EVENTS = 40

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from opspilot_site.backups import CannotBackUp, back_up
-from runs.formats import size
+from runs.presentation.formats import size
 
 
 class Command(BaseCommand):

@@ -23,7 +23,7 @@ from opspilot_site.supervisor import StartFailed, Supervisor
 from opspilot_site.terminal import closing, opening
 from runs.demo_links import demo_link
 from runs.models import Run
-from runs.report_text import report_markdown
+from runs.presentation.report_text import report_markdown
 from runs.services.actors import Actor
 from runs.services.approvals import decide_approval
 from runs.services.errors import Refused

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from agent.jobs import tool_host
 from opspilot_site.diagnosis import Finding, Verdict, ask_model, examine
-from runs.display import reveal
+from runs.presentation.display import reveal
 
 GLYPHS = {Verdict.OK: "✓", Verdict.WARNING: "⚠", Verdict.BROKEN: "✗"}
 

@@ -21,7 +21,7 @@ from opspilot_site.inprocess import OWNER, Interrupt, drive_to_rest
 from opspilot_site.reading import NothingToRead, read
 from opspilot_site.terminal import closing, opening
 from runs.models import Run, Team
-from runs.report_text import report_markdown
+from runs.presentation.report_text import report_markdown
 from runs.services.actors import Actor
 from runs.services.errors import Refused
 from runs.services.runs import create_run

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from opspilot_site.tools_file import kept_at
-from runs.display import reveal
+from runs.presentation.display import reveal
 from tools.base import ToolError
 from tools.declared.mcp_servers import look
 

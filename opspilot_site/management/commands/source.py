@@ -17,8 +17,8 @@ from agent.execute import ask_once, look_at_sources
 from agent.jobs import tool_host
 from opspilot_site.diagnosis import Finding, Verdict, finding_of
 from opspilot_site.dotenv import add_to_list
-from runs.display import reveal
 from runs.models import Run
+from runs.presentation.display import reveal
 from runs.services.errors import Refused
 from runs.sources import Source, chosen_sources, configured_sources
 from tools.base import ToolError

@@ -12,8 +12,8 @@ from django.utils import timezone
 from agent.execute import ask_once, can_be_asked
 from agent.jobs import tool_host
 from opspilot_site.reading import NothingToRead, Reading, read
-from runs.display import reveal
 from runs.models import Run
+from runs.presentation.display import reveal
 from tools import registry
 from tools.base import Status, ToolError, ToolResult
 

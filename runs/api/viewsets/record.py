@@ -18,7 +18,7 @@ from runs.api.schema import problems
 from runs.api.serializers.runs import EvidenceDetail, EvidenceRow, StepPage, StepsAfter
 from runs.api.viewsets.doors import Door
 from runs.models import Evidence, Run
-from runs.report_text import report_markdown
+from runs.presentation.report_text import report_markdown
 from runs.services.errors import Refused, not_found
 
 NAME = re.compile(r"E([1-9]\d{0,8})", re.ASCII)

@@ -15,16 +15,16 @@ from django.utils.dateparse import parse_date, parse_datetime
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from runs.audit import Damage
-from runs.audit_export import Selection, export_lines
-from runs.formats import number, plural
-from runs.heads import BadLine, HeadsWriter
-from runs.heads_check import check_heads
+from runs.audit.chain import Damage
+from runs.audit.export import Selection, export_lines
+from runs.audit.heads import BadLine, HeadsWriter
+from runs.audit.heads_check import check_heads
+from runs.audit.verification import Findings, count_rows, verify_all
+from runs.presentation.formats import number, plural
 from runs.services.errors import Refused
 from runs.services.events import record_event
 from runs.services.expiry import expire_payloads
 from runs.shell import shell_actor
-from runs.verification import Findings, count_rows, verify_all
 
 SHOWN = 20  # damages in words; --json has all that were kept
 

@@ -10,9 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from runs.api.parsers import parse_strictly
-from runs.display import reveal
 from runs.management.deciding import REFUSED, USAGE, ask_token, in_words, visible_request
 from runs.models import Approval
+from runs.presentation.display import reveal
 from runs.services.edits import changes_between, edit_request
 from runs.services.errors import Refused
 from runs.shell import shell_voter

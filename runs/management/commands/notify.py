@@ -9,10 +9,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from runs.display import reveal
 from runs.notify.courier import send
 from runs.notify.targets import Target, configured_targets
 from runs.notify.wording import trial
+from runs.presentation.display import reveal
 
 
 class Command(BaseCommand):

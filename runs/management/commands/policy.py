@@ -13,14 +13,14 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from runs.backtest import Backtest, backtest
-from runs.display import reveal
-from runs.explaining import Explanation, explanation_of
 from runs.models import Team
 from runs.permissions import may_change_rules
+from runs.policy.backtest import Backtest, backtest
 from runs.policy.difference import difference
 from runs.policy.document import PRESETS, PolicyError, preset, read_document, write_document
+from runs.policy.explaining import Explanation, explanation_of
 from runs.policy.rules import Rule, version_of
+from runs.presentation.display import reveal
 from runs.services.actors import Actor
 from runs.services.errors import Refused, forbidden, not_found
 from runs.services.policies import Policy

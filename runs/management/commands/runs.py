@@ -14,14 +14,14 @@ from rich.table import Table
 from rich.text import Text
 
 from runs.api.serializers.runs import RunSummary
-from runs.display import reveal
-from runs.formats import duration, money
 from runs.models import Run
 from runs.models.approval import open_requests_of_runs
+from runs.presentation.display import reveal
+from runs.presentation.formats import duration, money
+from runs.presentation.words import badge_of
 from runs.services.errors import Refused
 from runs.shell import shell_runs
 from runs.states import RunState
-from runs.words import badge_of
 
 SHOWN = 20
 PIPE_WIDTH = 200  # columns where there is no terminal: wide enough to cut nothing that matters

@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from runs.admin.audit import PAGE_SIZE
-from runs.audit_export import cell
+from runs.audit.export import cell
 from runs.models import AuditEvent, Run, Step, Team
 from runs.services.actors import Actor
 from runs.services.approvals import decide_approval
@@ -195,7 +195,7 @@ def test_an_honest_cell_is_left_alone(honest: str) -> None:
 def test_the_export_has_more_chunks_than_one(
     as_bob: Client, run: Run, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runs.audit_export.CHUNK", 7)
+    monkeypatch.setattr("runs.audit.export.CHUNK", 7)
     assert len(exported(as_bob, "jsonl").splitlines()) == Step.objects.count() > 14
 
 

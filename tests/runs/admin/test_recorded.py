@@ -10,9 +10,9 @@ from django.test import Client
 
 from opspilot_site.database import prepare_database
 from opspilot_site.effective import effective_settings
+from runs.audit.verification import verify_all
 from runs.models import AuditEvent, Membership, PolicyRule, Team
 from runs.services.installation import make_setup_link, set_up_administrator
-from runs.verification import verify_all
 from tests.conftest import PASSWORD
 
 

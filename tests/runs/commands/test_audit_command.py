@@ -16,15 +16,15 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from runs.audit import canonical, digest, step_mac
-from runs.audit_export import CSV_COLUMNS, csv_lines, json_line
-from runs.heads import HeadsWriter
-from runs.heads_check import check_heads
+from runs.audit.chain import canonical, digest, step_mac
+from runs.audit.export import CSV_COLUMNS, csv_lines, json_line
+from runs.audit.heads import HeadsWriter
+from runs.audit.heads_check import check_heads
+from runs.audit.verification import verify_all
 from runs.models import AuditEvent, Run, Step, Team
 from runs.reconcile import note_heads
 from runs.services.actors import Actor
 from runs.services.events import record_event
-from runs.verification import verify_all
 from tests.runs.story import approved, finished, parked
 
 NOW = datetime(2026, 11, 23, 2, 14, tzinfo=UTC)

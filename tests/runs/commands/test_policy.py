@@ -12,8 +12,8 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from runs import backtest as backtesting
 from runs.models import AuditEvent, Run, Team, ToolCall
+from runs.policy import backtest as backtesting
 from runs.policy.document import preset, read_document, write_document
 from runs.services.rules import own_rules
 from runs.services.teams import add_member

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from runs.audit import canonical, digest
+from runs.audit.chain import canonical, digest
 from runs.models import Approval, Run, Team, Vote
 from runs.services.approvals import decide_approval, open_request
 from runs.services.policies import Ruling

@@ -8,9 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from runs.exhibit import find
 from runs.models import Team
-from runs.report_text import chat_text, code, inline, report_markdown
+from runs.presentation.exhibit import find
+from runs.presentation.report_text import chat_text, code, inline, report_markdown
 from runs.services.actors import Actor
 from runs.services.runs import cancel_run
 from tests.runs.pages import stories

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.models import User
 
 from runs.models import Team
-from runs.report_text import report_markdown, still_happening
+from runs.presentation.report_text import report_markdown, still_happening
 from runs.states import Outcome
 from tests.runs.pages import stories
 

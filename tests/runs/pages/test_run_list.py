@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from runs.models import Run, Team
-from runs.run_list import PAGE_SIZE
+from runs.presentation.run_list import PAGE_SIZE
 from runs.services.actors import Actor
 from runs.services.runs import cancel_run, create_run
 from tests.runs.pages import stories

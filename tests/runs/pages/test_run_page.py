@@ -11,8 +11,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from runs.formats import clock
 from runs.models import Run, Step, Team
+from runs.presentation.formats import clock
 from runs.services import calls as ledger
 from runs.services import drive, model_calls
 from runs.services.actors import Actor

@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from runs.audit import NoKey, event_mac, stamp
+from runs.audit.chain import NoKey, event_mac, stamp
 from runs.models import AuditEvent, Installation, Membership, Team
 from runs.services.actors import Actor
 from runs.services.events import record_event
@@ -95,7 +95,7 @@ def test_choosing_the_preset_is_on_record(team: Team) -> None:
 def test_a_change_whose_event_cannot_be_written_does_not_happen(
     team: Team, alice: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runs.audit.settings.AUDIT_KEYS", {})
+    monkeypatch.setattr("runs.audit.chain.settings.AUDIT_KEYS", {})
     for change in (
         lambda: halt_all(Actor.system(), "now"),
         lambda: issue_token(alice, "laptop"),

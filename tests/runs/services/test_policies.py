@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 
-from runs.audit import canonical
+from runs.audit.chain import canonical
 from runs.models import Evidence, PolicyRule, Run, Team
 from runs.services.policies import Wanted, judge, policy_of, rule_on, rule_on_call, ruling_version, starter_of
 from runs.services.teams import add_member

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.commands import flush
 from django.db import connections
 
-from runs.append_only import put_up, take_down
+from runs.audit.append_only import put_up, take_down
 
 
 class Command(flush.Command):

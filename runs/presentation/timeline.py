@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from runs.formats import clock, duration, money, plural
 from runs.models import Step
+from runs.presentation.formats import clock, duration, money, plural
+from runs.presentation.words import ANSWERS, OUTCOMES, call_word, said_by
 from runs.states import ApprovalKind, CallStatus, Outcome, StepKind
-from runs.words import ANSWERS, OUTCOMES, call_word, said_by
 
 VOTES = {
     "approve": "approved", "deny": "denied:", "expire": "Nobody decided in time",

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from runs.formats import clock, moment, number
 from runs.models import Evidence
+from runs.presentation.formats import clock, moment, number
 
 ROWS_SHOWN = 200
 CONTEXT = 160  # characters of the surrounding text on each side of a quote

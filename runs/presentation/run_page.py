@@ -14,18 +14,18 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.core.cache import cache
 from django.urls import reverse
 
-from runs.audit import Damage, verify_chain
-from runs.effects import Effects, effects_of
-from runs.formats import plural
-from runs.looking import looking_at
-from runs.machine import Arrow, Pill, Place, drawing, pills
+from runs.audit.chain import Damage, verify_chain
 from runs.models import Approval, Evidence, Run, Step, Ticket, ToolCall
 from runs.permissions import Verdict, may
-from runs.picture import Picture, Shown, draw
-from runs.report_text import chat_text, cited_number, outcome_word, still_happening
+from runs.presentation.effects import Effects, effects_of
+from runs.presentation.formats import plural
+from runs.presentation.looking import looking_at
+from runs.presentation.machine import Arrow, Pill, Place, drawing, pills
+from runs.presentation.picture import Picture, Shown, draw
+from runs.presentation.report_text import chat_text, cited_number, outcome_word, still_happening
+from runs.presentation.timeline import Cycle, cycles, tokens_in_words
+from runs.presentation.words import REMEDIES, REMEDY, VERDICTS
 from runs.states import CallStatus, RunState, StepKind
-from runs.timeline import Cycle, cycles, tokens_in_words
-from runs.words import REMEDIES, REMEDY, VERDICTS
 
 SPEAKERS = {"system": "What it is told of its task", "user": "What it is shown"}
 DRAWN_TOOLS = frozenset({"query_metrics", "search_logs", "list_changes"})

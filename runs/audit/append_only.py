@@ -14,7 +14,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model
 
-from runs.audit import EXPIRY
+from runs.audit.chain import EXPIRY
 from runs.models import Approval, AuditEvent, Membership, Run, Step, Vote
 
 LOG_TABLES: tuple[type[Model], ...] = (Step, AuditEvent)

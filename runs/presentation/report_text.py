@@ -7,13 +7,13 @@ from typing import Any
 
 from django.utils import timezone
 
-from runs.audit import verify_chain
-from runs.display import reveal
-from runs.effects import effects_of
-from runs.formats import ago, clock, duration, money, number, plural, zone_name
+from runs.audit.chain import verify_chain
 from runs.models import Evidence, Run, Ticket
+from runs.presentation.display import reveal
+from runs.presentation.effects import effects_of
+from runs.presentation.formats import ago, clock, duration, money, number, plural, zone_name
+from runs.presentation.words import REMEDIES, REMEDY, VERDICTS, badge_of
 from runs.states import ApprovalState, Outcome, RunState
-from runs.words import REMEDIES, REMEDY, VERDICTS, badge_of
 
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\`*[]<>|"})
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from runs.formats import clock, moment
+from runs.presentation.formats import clock, moment
 
 PLACES_SHOWN = 2  # services with a time; it is a headline
 PATTERN_SHOWN = 60  # characters of a search's pattern

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from statistics import median
 from typing import Any
 
-from runs.display import reveal
-from runs.formats import clock, is_share, moment, number, plural
+from runs.presentation.display import reveal
+from runs.presentation.formats import clock, is_share, moment, number, plural
 
 WIDTH, HEIGHT = 1000, 100  # the viewBox of a lane; the page stretches it
 MAX_POINTS = 600  # a lane wider than this is thinned, keeping each bucket's extremes

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Sum
 
-from runs.audit import (
+from runs.audit.chain import (
     CHAINED,
     EXPIRY,
     INSTALLATION,

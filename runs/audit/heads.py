@@ -20,7 +20,7 @@ from django.conf import settings
 from django.db.models import Max
 from django.utils import timezone
 
-from runs.audit import NoKey, canonical, digest, keyed, stamp
+from runs.audit.chain import NoKey, canonical, digest, keyed, stamp
 from runs.models import Installation, Run, Step
 
 LINE_STEPS = 50_000  # ids of Steps that one line answers for at most: a long history is written line by line

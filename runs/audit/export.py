@@ -14,10 +14,10 @@ from operator import attrgetter
 from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
 
-from runs.audit import stamp
-from runs.audit_words import audit_row
-from runs.display import reveal
+from runs.audit.chain import stamp
+from runs.audit.wording import audit_row
 from runs.models import AuditEvent, Step
+from runs.presentation.display import reveal
 
 CHUNK = 500  # rows in memory at a time
 CSV_COLUMNS = (

@@ -10,14 +10,14 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from runs.audit import canonical, digest
-from runs.differences import Piece, differences
+from runs.audit.chain import canonical, digest
 from runs.models import Approval, Ticket, ToolCall, Vote
 from runs.permissions import Verdict, may, may_edit, possible_voters
+from runs.presentation.differences import Piece, differences
+from runs.presentation.words import QUESTION, VERDICTS
 from runs.services.binding import Lapse, lapse_of, operands_now
 from runs.services.edits import changes_between
 from runs.states import ApprovalState, CallStatus, RunState
-from runs.words import QUESTION, VERDICTS
 
 HAPPENED = (CallStatus.STARTED, CallStatus.SUCCESS, CallStatus.TRUNCATED, CallStatus.OUTCOME_UNKNOWN)
 SOURCES_TOLD = 4  # of one argument

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from django.db.models import Q
 
-from runs.audit import INSTALLATION, Damage
-from runs.heads import BadLine, Head, Line, lines_of
+from runs.audit.chain import INSTALLATION, Damage
+from runs.audit.heads import BadLine, Head, Line, lines_of
 from runs.models import AuditEvent, Run, Step
 
 ASKED_AT_ONCE = 200  # heads in one query: SQLite takes no expression deeper than 1,000

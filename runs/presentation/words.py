@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from runs.formats import clock, time_left
 from runs.models import Run
+from runs.presentation.formats import clock, time_left
 from runs.states import CallStatus, Outcome, RunState
 
 

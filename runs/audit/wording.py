@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from runs.audit import EXPIRY, canonical
+from runs.audit.chain import EXPIRY, canonical
 from runs.models import AuditEvent, Step
 from runs.states import ApprovalKind, RunState, StepKind
 

@@ -1,0 +1,1 @@
+"""The audit: keyed chains over what happened, their ends outside the database, their verification and export."""

@@ -1,0 +1,1 @@
+"""What pages, terminal and report show: values made from rows, and their words. No request, no HTML, no writes."""
