@@ -31,7 +31,7 @@ MOST_LINES = 40_000  # of each time, the newest
 SHARE_IN_QUESTION = 0.2  # of what there is, where nobody says since when
 BEFORE_ALERT = timedelta(minutes=10)
 LOOK_BACK = timedelta(hours=6)  # of a service that does not say how far back it reaches
-EVER_US = 0
+EVER_US, LAST_US = 0, 2**62  # a baseline may have been taken before or after, and is read whole
 HOUR_US = 3_600_000_000
 TRACE_IDS = ("trace_id", "traceId", "traceID", "trace.id", "dd.trace_id", "otelTraceID")
 SPAN_IDS = ("span_id", "spanId", "spanID", "span.id", "dd.span_id", "otelSpanID")
@@ -58,7 +58,8 @@ class TwoTimes:
 
     def forests(self) -> tuple[Forest, Forest]:
         """Traces that begin in the window, and those of the quiet time."""
-        early, every = self._spans(self._quiet("traces")), Forest(self._spans(self._main("traces")))
+        early = self._spans(self._quiet("traces"), LAST_US)
+        every = Forest(self._spans(self._main("traces"), self.until_us))
         now = every.keep(lambda trace: min(span.start_us for span in trace) >= self.since_us)
         before = [span for span in every.spans if span.trace_id not in now.traces]
         return now, Forest([*early, *before])
@@ -67,15 +68,15 @@ class TwoTimes:
         """Lines that name their trace. Templates are joined over both times, so that they compare."""
         now = self._entries(self._main("logs"), self.since_us, self.until_us)
         quiet = self._entries(self._main("logs"), self.earliest_us, self.since_us)
-        quiet += self._entries(self._quiet("logs"), EVER_US, self.until_us)
+        quiet += self._entries(self._quiet("logs"), EVER_US, LAST_US)
         joined = _joined([*now, *quiet])
         return list(_lines(now, joined)), list(_lines(quiet, joined))
 
     def series(self) -> list[tuple[Series, Series]]:
         """Each series in the window with its quiet part, by id."""
-        quiet = {one.id: one for one in self._all_series(self._quiet("metrics"))}
+        quiet = {one.id: one for one in self._all_series(self._quiet("metrics"), EVER_US, LAST_US)}
         pairs = []
-        for one in self._all_series(self._main("metrics")):
+        for one in self._all_series(self._main("metrics"), self.earliest_us, self.until_us):
             now = one.between(self.since_us, self.until_us)
             before = one.between(self.earliest_us, self.since_us)
             if len(now.times):
@@ -93,9 +94,9 @@ class TwoTimes:
     def _quiet(self, kind: Kind) -> list[str]:
         return self.context.sources.baselines(kind)
 
-    def _spans(self, names: Iterable[str]) -> list[Span]:
+    def _spans(self, names: Iterable[str], until_us: int) -> list[Span]:
         asked = self.context.sources
-        return [span for name in names for one in asked.traces(name) for span in one.spans(EVER_US, self.until_us)]
+        return [span for name in names for one in asked.traces(name) for span in one.spans(EVER_US, until_us)]
 
     def _entries(self, names: Iterable[str], since_us: int, until_us: int) -> list[Masked]:
         query = LogQuery(None, "", UNKNOWN, since_us, until_us, HOUR_US, MOST_LINES)
@@ -103,8 +104,8 @@ class TwoTimes:
         searched = ask_each(asked, lambda source: source.search(query)).found
         return [(entry, template_of(entry.message)) for hits in searched for entry in hits.newest]
 
-    def _all_series(self, names: Iterable[str]) -> list[Series]:
-        query = MetricQuery(since_us=self.earliest_us, until_us=self.until_us)
+    def _all_series(self, names: Iterable[str], since_us: int, until_us: int) -> list[Series]:
+        query = MetricQuery(since_us=since_us, until_us=until_us)
         asked = [one for name in names for one in self.context.sources.metrics(name)]
         return [series for part in ask_each(asked, lambda source: source.series(query)).found for series in part]
 

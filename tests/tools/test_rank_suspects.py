@@ -63,6 +63,13 @@ def test_a_baseline_is_the_quiet_time_where_there_is_one(tmp_path: Path) -> None
     assert _first(_ask(tmp_path))["service"] == "mail"
 
 
+def test_a_baseline_may_have_been_taken_later(tmp_path: Path) -> None:
+    later = [row.replace("2026-03-01", "2026-04-01") for row in _metrics(seed=2)]
+    write(tmp_path / "metrics.csv", [row for row in _metrics("mail") if row[0] == "t" or row[:20] >= stamp(ONSET)])
+    write(tmp_path / "baseline" / "metrics.csv", later)
+    assert _first(_ask(tmp_path))["service"] == "mail"
+
+
 def test_a_series_that_services_share_is_their_hosts(tmp_path: Path) -> None:
     rows = ["timestamp,service,metric,value"]
     rng = np.random.default_rng(3)
