@@ -49,6 +49,14 @@ def test_the_queue_costs_as_many_queries_for_many_requests_as_for_few() -> None:
     assert [target["value"] for target in page["targets"] if target["words"].startswith("queries")] == [0]
 
 
+def test_cost_counts_tokens_and_reads_every_prompt_again_from_the_cache() -> None:
+    billed, read, sent, *_ = smallest("cost")
+
+    assert 0 < billed["ours"] < billed["peer"]
+    assert read["ours"] == 100
+    assert sent["ours"] > 0 and sent["peer"] is None
+
+
 @pytest.mark.slow
 def test_pickup_measures_a_run_beside_bare_workers() -> None:
     answer, *_ = smallest("pickup")
