@@ -88,7 +88,7 @@ class ToolContext:
 class Preview:
     """What a person is shown before a risky call: made from exactly the arguments that will run."""
 
-    sentence: str  # "Create a ticket in the tickets kept here."
+    sentence: str  # "Create a ticket in OpsPilot."
     destination: str  # host, project, account
     undo: str  # "can be closed, not deleted"
     body: str = ""  # Markdown or plain text as it will appear there

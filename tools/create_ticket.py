@@ -47,7 +47,7 @@ def preview(params: CreateTicket) -> Preview:
     found = tracker()
     ends = "\n\n(A link to this run and the key of this call stand at the end.)" if found else ""
     return Preview(
-        sentence=f"Create a ticket in {found.destination if found else 'the tickets kept here'}.",
+        sentence=f"Create a ticket in {found.destination if found else 'OpsPilot'}.",
         destination=destination(),
         undo="can be closed, not deleted",
         body=f"# {params.title}\n\n{params.severity} · {params.service or 'no service named'}\n\n{params.body}{ends}",

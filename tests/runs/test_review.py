@@ -11,7 +11,7 @@ from runs.presentation.review import arguments_of, effect_words, strongest, subj
 @pytest.mark.parametrize(
     ("sentence", "words"),
     [
-        ("Create a ticket in the tickets kept here.", "Create the ticket"),
+        ("Create a ticket in OpsPilot.", "Create the ticket"),
         ("Open an issue in github.com/acme/shop.", "Open the issue"),
         ("Restart orders-api on cluster prod.", "Restart orders-api"),
         ("", "Run do_it"),

@@ -99,8 +99,12 @@ class Reference:
         for point, count in self.passed.items():
             for occurrence in range(1, count + 1):
                 for mode in modes:
-                    if mode not in "DZ" or point not in INSIDE_A_TRANSACTION:
+                    if mode not in "DZ" or point not in _inside_a_transaction(scenario):
                         yield Schedule(scenario, point, occurrence, mode)
+
+
+def _inside_a_transaction(scenario: str) -> set[str]:
+    return INSIDE_A_TRANSACTION | ({"approval.decide"} if scenario == "S9" else set())  # who leaves does both at once
 
 
 @dataclass(slots=True)

@@ -32,7 +32,7 @@ def test_an_approval_shows_exactly_what_will_run(bob: User, approval: Approval, 
 
     assert body["args"]["title"] == TICKET["title"]
     assert body["args_canonical"] == approval.args_canonical
-    assert body["preview"]["sentence"] == "Create a ticket in the tickets kept here."
+    assert body["preview"]["sentence"] == "Create a ticket in OpsPilot."
     assert body["your_vote"] == {"allowed": True, "why": ""}
 
 

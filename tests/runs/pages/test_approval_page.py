@@ -50,7 +50,7 @@ def test_the_page_shows_ask_bytes_reason_facts_and_checks_in_that_order(
     stories.ask(story)
     shown = text(page(as_bob, Approval.objects.get()).partition("<main")[2])
     order = [
-        "Create a ticket in the tickets kept here.", "Nothing has happened yet.", "0 of 1", "You may vote.",
+        "Create a ticket in OpsPilot.", "Nothing has happened yet.", "0 of 1", "You may vote.",
         "Exactly what will run", "the tickets kept here (OPSPILOT_TICKETS", "SEV2",
         "Written by the planner, not checked", "The goal asks for a ticket.",
         "The limit was lowered three minutes before", "Against it:",

@@ -40,7 +40,7 @@ def test_it_says_what_is_known_where_to_look_and_what_was_sent_before_it_asks(
 ) -> None:
     page = shown(as_bob, f"/approvals/{question.pk}/")
     order = [
-        "Did this happen? Create a ticket in the tickets kept here.", "The process was lost between sending",
+        "Did this happen? Create a ticket in OpsPilot.", "The process was lost between sending",
         "Look at", "the tickets kept here (OPSPILOT_TICKETS", "For the key", question.call.key, "Sent",
         "You may answer.", "Exactly what was sent", "All ten connections are in use.",
         "does not expire", "Checked by the server", "It did not", "It happened",
