@@ -11,7 +11,7 @@ from agent.analyst.wording import amount, shorten
 from tools.analysis.metric_words import kind_of
 from tools.generate_report import Suspect
 
-WORTH_NAMING = 1.0  # as far out as in one of ten quiet times: named as closest, never as the cause
+WORTH_NAMING = 1.5  # as far out as in one of thirty quiet times: named as closest, never as the cause
 SLACK = timedelta(minutes=2)  # of a departure's beginning, which a coarse step blurs
 WHOLE = 10.0  # the surprise that counts as certain, where shares of blame are asked for
 
