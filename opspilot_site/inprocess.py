@@ -8,8 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from threading import Thread
 from types import FrameType
 
+from django.db import connection
 from django.utils import timezone
 
 from agent.jobs import drive_leased, tool_host
@@ -66,12 +68,22 @@ def drive_to_rest(run: Run, interrupt: Interrupt) -> Run:
 
 
 def _drive_sub_runs(run: Run, interrupt: Interrupt) -> None:
-    """One after the other, unless somebody else drives them."""
+    """Side by side, as workers do, unless somebody else drives them. A second Ctrl-C waits for none of them."""
     while (waiting := list(under_way(run))) and not interrupt.came:
-        for child in waiting:
-            if lease := claim_run(child.pk, OWNER):
-                drive_leased(lease, should_stop=lambda: interrupt.came)
+        threads = [Thread(target=_drive_sub_run, args=(child.pk, interrupt), daemon=True) for child in waiting]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         time.sleep(0.2)
+
+
+def _drive_sub_run(run_id: int, interrupt: Interrupt) -> None:
+    try:
+        if lease := claim_run(run_id, OWNER):
+            drive_leased(lease, should_stop=lambda: interrupt.came)
+    finally:
+        connection.close()  # this thread's own
 
 
 def _sleep_until(moment: datetime | None, interrupt: Interrupt) -> None:

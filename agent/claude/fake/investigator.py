@@ -52,7 +52,10 @@ def investigate(body: dict[str, Any]) -> list[Block]:
 def _calls(
     offered: dict[str, Any], seen: Seen, body: dict[str, Any], turn: int
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Wide first, then milder lines of the loudest service, then a ticket where one is asked for, then the report."""
+    """Wide first, then rivals side by side where that is offered, then milder lines of the loudest service.
+
+    At last a ticket where one is asked for, and the report.
+    """
     first: list[tuple[str, dict[str, Any]]] = [
         ("search_logs", {"pattern": "", "level": "ERROR", "limit": 20, "ignore_case": True}),
         ("query_metrics", {"name": "*", "aggregation": "avg", "step_s": 60}),
@@ -63,6 +66,8 @@ def _calls(
     service = _loudest(seen)[1]
     if wide:
         yield from [(name, _complete(arguments, offered[name])) for name, arguments in wide]
+    elif "investigate_hypotheses" in offered and not seen.all("investigate_hypotheses") and (rivals := _rivals(seen)):
+        yield "investigate_hypotheses", {"questions": rivals}
     elif "search_logs" in offered and len(seen.all("search_logs")) == 1:
         arguments = {"pattern": "", "level": "WARN", "service": service, "limit": 20, "ignore_case": True}
         yield "search_logs", _complete(arguments, offered["search_logs"])
@@ -136,6 +141,13 @@ def _note(seen: Seen) -> dict[str, Any]:
         "answer": f"{service} fails since {onset}",
         "hypotheses": hypotheses,
     }
+
+
+def _rivals(seen: Seen) -> list[dict[str, str]]:
+    """A question a hypothesis, where there is more than one."""
+    hypotheses = _note(seen)["hypotheses"]
+    asked = [{"hypothesis": one["id"], "question": f"Is it true that {one['statement']}?"} for one in hypotheses]
+    return asked if len(asked) > 1 else []
 
 
 def _claims(seen: Seen) -> list[dict[str, Any]]:

@@ -156,6 +156,21 @@ def test_its_own_investigation_ends_in_a_valid_report_and_drops_what_did_not_hol
     assert AS_OF.isoformat() in running.bodies[0]["messages"][0]["content"][0]["text"]
 
 
+def test_it_has_rivals_looked_into_side_by_side_where_that_is_offered(tmp_path: Path) -> None:
+    change = {"at": "2026-05-04T10:40:00+00:00", "kind": "deploy", "id": "d1", "service": "orders", "title": "2.1"}
+    data = {"search_logs": log_data(), "list_changes": {"changes": [change]}}
+    with messages_api(tmp_path) as running:
+        planner = a_planner(running)
+        first = ask(planner)
+        results = [
+            returned(request.id, f"E{number}", tool=request.tool, data=data.get(request.tool, {}))
+            for number, request in enumerate(first.requests, 1)
+        ]
+        (second,) = ask(planner, planned(first), *results).requests
+    assert second.tool == "investigate_hypotheses"
+    assert [one["hypothesis"] for one in second.args["questions"]] == ["H1", "H2"]
+
+
 def test_the_command_serves_it() -> None:
     process = subprocess.Popen(
         [sys.executable, "manage.py", "fake_claude", "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
