@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db.models import Sum
 
 from bench.answering import serve
+from bench.billing import billed
 from opspilot_site.database import prepare_database
 from opspilot_site.inprocess import OWNER, Interrupt, drive_to_rest
 from opspilot_site.reading import NothingToRead, read
-from runs.models import Run
+from runs.models import Run, Step
 from runs.services.actors import Actor
 from runs.services.approvals import decide_approval
 from runs.services.runs import create_run
 from runs.services.teams import add_member, default_team
-from runs.states import ApprovalState, Role
+from runs.states import ApprovalState, Role, StepKind
 from tools.registry import CONCLUSION
 
 VOTER = "approver"
@@ -66,8 +68,26 @@ def _outcome(run: Run) -> dict[str, Any]:
         "report": run.report if is_over else {},
         "tools": [call.tool for call in run.calls.all() if call.tool != CONCLUSION],
         "evidence_bytes": run.evidence.aggregate(bytes=Sum("size"))["bytes"] or 0,
+        "model": _model([run, *run.sub_runs.all()]),
         "problem": "" if is_over else f"{run.state}: {run.failure or run.hold_reason or 'no report'}",
     }
+
+
+def _model(runs: Sequence[Run]) -> dict[str, Any]:
+    """What its model calls cost, those of its sub-runs among them. `billed` are prompt tokens (bench/billing.py)."""
+    steps = Step.objects.filter(run__in=runs, kind=StepKind.MODEL_CALL)
+    return {
+        "calls": sum(run.n_model_calls for run in runs),
+        "billed": sum(_billed(step.payload.get("usage", {})) for step in steps),
+        "micro_usd": sum(run.cost_micro_usd for run in runs),
+        "cost_known": all(run.cost_known for run in runs),
+        "sub_runs": len(runs) - 1,
+    }
+
+
+def _billed(usage: dict[str, Any]) -> float:
+    fresh, written, read = (usage.get(f"{name}_tokens", 0) for name in ("input", "cache_write", "cache_read"))
+    return billed(fresh, written, read)
 
 
 if __name__ == "__main__":

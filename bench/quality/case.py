@@ -59,12 +59,14 @@ class Result:
     tool_calls: int = 0
     evidence_bytes: int = 0
     problem: str = ""  # why there is no answer
+    model: Mapping[str, Any] = field(default_factory=dict)  # what a run's model calls cost: bench/ours/investigation.py
 
     def as_json(self) -> dict[str, Any]:
         return {
             "id": self.id, "answer": list(self.verdict.answer), "truth": dict(self.truth), "hit": self.verdict.hit,
             "seconds": round(self.seconds, 3), "tool_calls": self.tool_calls, "evidence_bytes": self.evidence_bytes,
-            "marks": dict(self.verdict.marks), **({"problem": self.problem} if self.problem else {}),
+            "marks": dict(self.verdict.marks), **({"model": dict(self.model)} if self.model.get("calls") else {}),
+            **({"problem": self.problem} if self.problem else {}),
         }  # fmt: skip
 
 

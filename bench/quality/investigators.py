@@ -8,11 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from queue import SimpleQueue
+from typing import TypeVar
 
 from bench.contest import Contender, contender
 from bench.databases import SQLITE, database, scratch
 from bench.quality.case import Answer, Incident, Result
 from bench.stack import OUR_PYTHON, environment
+
+Answered = TypeVar("Answered")
 
 
 class Investigators:
@@ -34,7 +37,7 @@ class Investigators:
         answer = Answer(told["report"], tuple(told["tools"]))
         return Result(
             case.id, case.judge(answer), case.truth, told["seconds"], len(answer.tools), told.get("evidence_bytes", 0),
-            told["problem"],
+            told["problem"], told.get("model", {}),
         )  # fmt: skip
 
 
@@ -52,7 +55,7 @@ def investigators(jobs: int, planner: str, env: Mapping[str, str]) -> Iterator[I
         yield Investigators(free, stack.enter_context(scratch()), planner)
 
 
-def side_by_side(jobs: int, cases: Sequence[Incident], ask: Callable[[Incident], Result]) -> Iterator[Result]:
+def side_by_side(jobs: int, cases: Sequence[Incident], ask: Callable[[Incident], Answered]) -> Iterator[Answered]:
     """The results in the order of the cases."""
     with ThreadPoolExecutor(jobs) as pool:
         yield from pool.map(ask, cases)

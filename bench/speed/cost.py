@@ -17,6 +17,7 @@ from typing import Any
 
 from agent.claude.fake.accounting import tokens_of
 from bench import environment
+from bench.billing import billed
 from bench.contest import Contender, ContenderFailed, contender
 from bench.databases import database, scratch
 from bench.figures import Figure, target
@@ -30,7 +31,6 @@ GOAL = "Why does checkout fail?"
 WORDS = ("card", "timeout", "refused", "retry", "pool", "deadline", "reset", "slow", "shed", "queue")
 ATTEMPTS = range(40)
 RANGE = {"since": "last 5 hours", "limit": 32}
-WRITTEN, READ = 1.25, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +44,7 @@ class Told:
     @property
     def billed(self) -> float:
         return sum(
-            usage["input_tokens"]
-            + WRITTEN * usage["cache_creation_input_tokens"]
-            + READ * usage["cache_read_input_tokens"]
+            billed(usage["input_tokens"], usage["cache_creation_input_tokens"], usage["cache_read_input_tokens"])
             for usage in self.usages
         )
 

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from bench.quality import loghub, nezha, petshop, rootcausebench, series
+from bench.quality import loghub, nezha, petshop, rootcausebench, series, subruns
 from bench.quality.case import Answer, Result, Verdict, at_rank, share
 from bench.quality.spread import spread
+from tests.standins.messages_api import messages_api
 
 
 def bench(*words: str) -> subprocess.CompletedProcess[str]:
@@ -45,9 +46,39 @@ def test_a_simulated_incident_goes_through_a_run_and_its_ticket_is_asked_for() -
     assert case["evidence_bytes"] > 1_000 < 1e9
 
 
+def test_the_same_case_is_answered_without_sub_runs_and_with_them(tmp_path: Path, monkeypatch: Any) -> None:
+    with messages_api(tmp_path) as api:
+        monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "opspilot_site.settings")
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", api.url)
+        monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
+        words = ["--suite", "scenarios", "--planner", "claude", "--subruns", "--seeds", "1", "--case", "db-pool"]
+        done = bench(*words, "--json", "-")
+
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    (case,) = told["cases"]
+    alone, parted = case["without"], case["with"]
+    assert (alone["model"]["sub_runs"], parted["model"]["sub_runs"]) == (0, 2)
+    assert 0 < alone["model"]["calls"] < parted["model"]["calls"]
+    assert 0 < alone["model"]["billed"] < parted["model"]["billed"]
+    assert 0 < alone["model"]["micro_usd"] < parted["model"]["micro_usd"]
+    right, _, seconds, calls, *_ = told["figures"]
+    assert (right["ours"], right["peer"]) == (int(parted["hit"]), int(alone["hit"]))
+    assert (calls["ours"], calls["peer"]) == (parted["model"]["calls"], alone["model"]["calls"])
+    assert seconds["ours"] > 0 < seconds["peer"]
+
+
+def test_gains_count_only_beside_losses_as_a_toss_would_have_it() -> None:
+    assert subruns.chance(0, 0) == 1
+    assert subruns.chance(5, 0) == 1 / 32
+    assert subruns.chance(3, 3) > 0.5
+    assert subruns.chance(1, 5) > 0.95
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
+        (["--suite", "scenarios", "--subruns"], "--planner claude and incidents"),
         (["--suite", "petshop"], "--path DIR"),
         (["--suite", "petshop", "--path", "tests"], "holds no case of petshop"),
         (["--suite", "scenarios", "--planner", "claude"], "ANTHROPIC_API_KEY"),
