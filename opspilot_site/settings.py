@@ -122,6 +122,12 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; "
         "PRAGMA recursive_triggers=ON;",  # or INSERT OR REPLACE deletes a row that may not be deleted
     }
+else:
+    # A process that is frozen in the middle of a transaction keeps its row locked, and nobody could take its run over.
+    # No transaction of ours waits for anything, so one that idles has lost its process.
+    options = DATABASES["default"].setdefault("OPTIONS", {})
+    if "idle_in_transaction_session_timeout" not in options.get("options", ""):
+        options["options"] = f"{options.get('options', '')} -c idle_in_transaction_session_timeout=15s".strip()
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 TIME_ZONE = env.str("OPSPILOT_TIME_ZONE", "UTC")
