@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -31,10 +31,21 @@ class MetricQuery:
     expression: str = ""
 
     def wants(self, name: str, service: str) -> bool:
-        return fnmatch.fnmatchcase(name.lower(), self.name.lower() or "*") and self.wants_service(service)
+        return self.wants_name(name) and self.wants_service(service)
+
+    def wants_name(self, name: str) -> bool:
+        return fnmatch.fnmatchcase(name.lower(), self.name.lower() or "*")
 
     def wants_service(self, service: str) -> bool:
         return fnmatch.fnmatchcase(service.lower(), self.service.lower() or "*")
+
+    def at_any_time(self) -> MetricQuery:
+        return replace(self, since_us=0, until_us=FOREVER_US)
+
+    @property
+    def is_for_all(self) -> bool:
+        """Asks for every series, whatever its name and service."""
+        return not (self.name.strip("*") or self.service.strip("*"))
 
 
 EVERYTHING = MetricQuery()
@@ -77,5 +88,8 @@ class MetricSource(Protocol):
         ...
 
     def series(self, query: MetricQuery = EVERYTHING) -> list[Series]:
-        """Those that the query wants, sorted by id; empty ones where a series is known but silent in the range."""
+        """Those that the query wants, sorted by id. One that is silent in the range may be left out or be empty.
+
+        Where all are silent they are there, empty: so a gap is told from an unknown name.
+        """
         ...
