@@ -16,7 +16,6 @@ import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import environment
 from bench.contest import ContenderFailed
 from bench.databases import KINDS
 from bench.figures import Figure
@@ -79,23 +78,11 @@ def _chosen(options: dict[str, Any]) -> list[str]:
 
 
 def _session(options: dict[str, Any], progress: Progress) -> Session:
-    peers, problem = (None, "left out by --no-peers") if options["no_peers"] else _peers(progress)
     return Session(
         progress, KINDS if options["db"] == "both" else (options["db"],),
         "full" if options["full"] else "smallest" if options["smallest"] else "usual",
-        options["rows"] or 0, peers, problem,
+        options["rows"] or 0, not options["no_peers"],
     )  # fmt: skip
-
-
-def _peers(progress: Progress) -> tuple[Path | None, str]:
-    """Their interpreter, or why there is none."""
-    task = progress.add_task("peers' packages (the first time a minute)", total=None)
-    try:
-        return environment.make_ready(), ""
-    except environment.NoPeers as missing:
-        return None, str(missing)
-    finally:
-        progress.remove_task(task)
 
 
 def _guarded(name: str, session: Session) -> Iterator[Figure]:

@@ -159,7 +159,7 @@ def _stand_in(stack: ExitStack, home: Path, script: dict[str, Any], *more: str) 
 
 def _holmes(stack: ExitStack, session: Session, folder: Path, results: list[str]) -> tuple[Told | None, str]:
     """HolmesGPT's own loop with one tool that returns the same results; or why it is not beside us."""
-    if session.peers is None:
+    if not session.with_peers:
         return None, session.no_peers
     home = folder / "holmes"
     home.mkdir()
