@@ -25,6 +25,7 @@ from runs.presentation.picture import Picture, Shown, draw
 from runs.presentation.report_text import chat_text, cited_number, outcome_word, still_happening
 from runs.presentation.timeline import Cycle, cycles, tokens_in_words
 from runs.presentation.words import REMEDIES, REMEDY, VERDICTS
+from runs.services.spending import spent_today
 from runs.states import CallStatus, RunState, StepKind
 
 SPEAKERS = {"system": "What it is told of its task", "user": "What it is shown"}
@@ -311,6 +312,11 @@ class RunPage:
             "tokens": run.tokens_in + run.tokens_out, "micro_usd": run.cost_micro_usd, "driven_ms": run.driven_ms,
         }  # fmt: skip
         return [(name, value, run.budget.get(name, 0)) for name, value in spent.items()]
+
+    @cached_property
+    def today(self) -> tuple[int, int]:
+        """What this installation spent or set aside since midnight UTC, and its cap, in micro-USD."""
+        return spent_today(), settings.DAILY_MICRO_USD
 
     # What this person may do
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -14,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 from runs.models import Run, Step, Team
 from runs.presentation.formats import clock
 from runs.services import calls as ledger
-from runs.services import drive, model_calls
+from runs.services import drive, model_calls, spending
 from runs.services.actors import Actor
 from runs.services.approvals import decide_approval
 from runs.services.runs import add_note, cancel_run, hold_run
@@ -170,6 +172,16 @@ def test_the_page_costs_the_same_however_long_the_run_is(
         add_note(planning.run.pk, Actor.system(), "again")
     with django_assert_max_num_queries(14):
         page_of(as_alice, planning)
+
+
+def test_the_budget_says_what_all_runs_spent_today(as_alice: Client, planning: Story, settings: Any) -> None:
+    settings.DAILY_MICRO_USD = 20_000_000
+    assert spending.reserve(3_000_000)
+    spending.settle(3_000_000, 1_230_000)
+
+    page = page_of(as_alice, planning)
+    row = page[page.index("money of all runs today") :]
+    assert re.findall(r"\$[\d.]+", row)[:2] == ["$1.23", "$20.00"]
 
 
 @pytest.mark.parametrize("tail", ["", "top", "report.md", "report.json", "evidence/E1"])
