@@ -11,6 +11,7 @@ from runs.presentation.formats import clock, moment
 PLACES_SHOWN = 2  # services with a time; it is a headline
 PATTERN_SHOWN = 60  # characters of a search's pattern
 LEVELS = {"ERROR": "error logs", "FATAL": "fatal logs", "WARN": "warnings"}
+RUNNING = {"investigate_hypotheses": "sub-investigations"}  # what no tool's name says well
 Call = tuple[str, Mapping[str, Any]]  # tool, arguments
 
 
@@ -24,7 +25,7 @@ def looking_at(calls: Iterable[Call], as_of: datetime) -> str:
         thing = _thing(tool, args)
         where = _where(args, as_of) if thing else ""
         said = things.setdefault(where, []) if thing else things.setdefault("running", [])
-        words = thing or tool.replace("_", " ")
+        words = thing or RUNNING.get(tool) or tool.replace("_", " ")
         if words not in said:
             said.append(words)
     running = things.pop("running", [])

@@ -136,6 +136,8 @@ def args_in_words(args: Mapping[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        return "; ".join(": ".join(str(part) for part in one.values() if part) for one in value)
     return f'"{value}"' if isinstance(value, str) and " " in value else str(value)
 
 

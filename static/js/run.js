@@ -200,7 +200,13 @@
     timer = setTimeout(async () => {
       timer = null;
       try { await refresh(page.dataset.top, false); } catch { refreshSoon(3000); }
+      followSubRuns();
     }, ms);
+  }
+
+  function followSubRuns() {
+    // Their notices go to their own pages; this one asks how far they are while somebody looks.
+    if (!isOver && !document.hidden && document.querySelector("[data-under-way]")) refreshSoon(2000);
   }
 
   // The socket
@@ -247,7 +253,7 @@
     if (line && Date.now() - line.heard > SPOKEN_MS) hush();
     if (!isOver && socket?.readyState === WebSocket.OPEN && Date.now() - lastHeard > SILENCE_MS) socket.close();
   }, 1000);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) connect(); });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { connect(); followSubRuns(); } });
   addEventListener("online", connect);
 
   for (const button of document.querySelectorAll("[data-print]")) {

@@ -120,6 +120,21 @@ def test_a_parent_goes_on_when_the_last_has_ended_whoever_dies(parent: Run, sett
         assert drive(parent).run.state == RunState.DONE
 
 
+def test_the_parents_page_says_how_far_each_of_them_is(
+    parent: Run, as_alice: Client, settings: Any, tmp_path: Path
+) -> None:
+    with messages_api(tmp_path, [ASKS, *FIRST]) as api:
+        think_with(settings, api.url)
+        drive(parent)
+        drive(Run.objects.get(parent=parent, place=1))
+    page = as_alice.get(f"/runs/{parent.pk}/top").content.decode()
+    _, first, second = page[: page.index('data-part="findings"')].split('<li class="card further"')
+    assert (
+        "The pool of billing is empty." in first and "Likely cause" in first and not first.startswith(" data-under-way")
+    )
+    assert second.startswith(" data-under-way") and second.count("Queued") == 1
+
+
 def test_who_cancels_the_parent_cancels_them(parent: Run, alice: User, settings: Any, tmp_path: Path) -> None:
     with messages_api(tmp_path, [ASKS]) as api:
         think_with(settings, api.url)

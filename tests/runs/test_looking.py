@@ -47,3 +47,7 @@ def test_a_call_that_does_not_read_is_named_for_what_it_is() -> None:
 
 def test_nothing_that_runs_is_no_words() -> None:
     assert looking_at([], AS_OF) == ""
+
+
+def test_what_goes_to_runs_of_their_own_is_called_so() -> None:
+    assert looking_at([("investigate_hypotheses", {})], AS_OF) == "running sub-investigations"

@@ -111,6 +111,11 @@ def test_an_actor_is_said_as_people_say_it(actor: str, words: str) -> None:
 
 def test_long_arguments_are_cut_and_usual_ones_left_out() -> None:
     assert args_in_words({"service": "", "limit": 20, "since": "30m"}) == "since 30m"
+
+
+def test_several_questions_are_said_without_the_names_of_their_parts() -> None:
+    questions = [{"hypothesis": "H1", "question": "Is it the pool?"}, {"hypothesis": "", "question": "Or the disk?"}]
+    assert args_in_words({"questions": questions}) == "questions H1: Is it the pool?; Or the disk?"
     assert len(args_in_words({"pattern": "x" * 1_000})) == 140
 
 
