@@ -133,6 +133,8 @@ def test_the_parents_page_says_how_far_each_of_them_is(
         "The pool of billing is empty." in first and "Likely cause" in first and not first.startswith(" data-under-way")
     )
     assert second.startswith(" data-under-way") and second.count("Queued") == 1
+    child = as_alice.get(f"/runs/{Run.objects.get(parent=parent, place=1).pk}/").content.decode()
+    assert 0 < child.index("S1 of <a") < child.index('data-part="answer"')
 
 
 def test_who_cancels_the_parent_cancels_them(parent: Run, alice: User, settings: Any, tmp_path: Path) -> None:
