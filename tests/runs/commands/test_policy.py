@@ -110,7 +110,7 @@ def test_check_explains_and_finds_nothing_wrong(team: Team, bob: User, carol: Us
     ended = shell("policy", "check", strict)
 
     assert ended.code == 0, ended.out
-    assert "\nwrite: create_ticket, any other tool\n" in ended.out
+    assert "\nwrite: comment_on_ticket, create_ticket, any other tool\n" in ended.out
     assert "  where service is checkout: waits for 2 votes of an approver, open for 4h (rule 2 “checkout" in ended.out
     assert "  otherwise: is refused (rule 3 “the rest is closed”)" in ended.out
     assert "needs everybody who could vote in team default" in ended.out
