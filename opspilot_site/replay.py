@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from agent.loop import Outfit, drive
 from agent.planner import BudgetLeft, Move, ToolDescription, ToolRequest, Transcript, Usage
@@ -24,6 +25,7 @@ from runs.services.actors import Actor
 from runs.services.append import append
 from runs.services.approvals import decide_approval, expire_request
 from runs.services.calls import CallResult, record_results, start_call
+from runs.services.edits import edit_request
 from runs.services.errors import Refused
 from runs.services.leases import Lease
 from runs.services.runs import create_run
@@ -32,7 +34,9 @@ from runs.states import CallStatus, RunState, StepKind
 from tools.base import Status, ToolResult
 
 # What is another each time a run is walked: ids, keys, clocks. Everything else must be the same.
-UNSTEADY = {"approval", "approvals", "call", "key", "until", "duration_ms", "goal", "planner", "as_of"}
+UNSTEADY = {
+    "approval", "approvals", "bound", "call", "new_call", "key", "until", "duration_ms", "goal", "planner", "as_of"
+}  # fmt: skip
 
 
 class Missing(Exception):
@@ -189,6 +193,8 @@ class People:
         )
         if then is None:
             raise Missing(f"There is no recorded request for {approval.tool} with these arguments.")
+        if then.void_code == "edited":
+            return self._decide(self._edited(approval, then))
         votes = list(then.votes.select_related("user").order_by("id"))
         if not votes and then.state == "EXPIRED":
             return expire_request(approval.pk)
@@ -196,11 +202,24 @@ class People:
             try:
                 decide_approval(
                     approval.pk, user=vote.user, approve=vote.approve, reason=vote.reason, door=vote.door,
-                    args_sha256=approval.args_sha256,
+                    args_sha256=approval.args_sha256, signed_in_at=timezone.now(),
                 )  # fmt: skip
             except Refused as refusal:
                 raise Missing(f"{vote.user}'s vote cannot be repeated: {refusal}") from None
         return bool(votes)
+
+    def _edited(self, approval: Approval, then: Approval) -> Approval:
+        """The request that took this one's place, once somebody's changes are made again."""
+        by, after = then.replaced_by.requester, then.replaced_by.call.args
+        said = next(step for step in self._recorded if step.name == "edit" and step.payload["approval"] == then.pk)
+        if by is None:
+            raise Missing(f"Who changed request {then.pk} is no longer known.")
+        try:
+            return edit_request(
+                approval.pk, user=by, args=after, args_sha256=approval.args_sha256, door=said.payload["door"]
+            )
+        except Refused as refusal:
+            raise Missing(f"The changes of {by} cannot be made again: {refusal}") from None
 
 
 def _comparable(steps: Sequence[Step]) -> list[str]:

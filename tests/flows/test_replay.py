@@ -11,6 +11,7 @@ from opspilot_site.replay import Missing, replay
 from runs.models import Approval, Evidence, Run, Step, Team, Ticket, ToolCall
 from runs.services.actors import Actor
 from runs.services.approvals import decide_approval
+from runs.services.edits import edit_request
 from runs.services.runs import add_note
 from tests.agent.scripted import ScriptedPlanner, calls, concludes
 from tests.flows.driving import go_on, start
@@ -40,6 +41,25 @@ def test_every_step_is_the_same_and_nothing_is_kept(ended: Run) -> None:
     found = replay(ended)
     assert found.difference is None, found.difference
     assert found.steps == ended.n_steps
+    assert _rows() == before
+
+
+def test_what_a_person_changed_is_changed_again(
+    team: Team, alice: User, bob: User, carol: User, tmp_path: Path
+) -> None:
+    run = start(team, alice, write_incident(tmp_path / "incident"), "Investigate and create a ticket")
+    run = go_on(run, ScriptedPlanner(LOOK, calls(("create_ticket", TICKET))))
+    asked = Approval.objects.get(run=run)
+    wanted = {**asked.call.args, "title": "billing: out of connections"}
+    edited = edit_request(asked.pk, user=bob, args=wanted, args_sha256=asked.args_sha256, door="api")
+    decide_approval(edited.pk, user=carol, approve=True, args_sha256=edited.args_sha256)
+    ended = go_on(run, ScriptedPlanner(concludes(REPORT)))
+    assert Ticket.objects.get().title == "billing: out of connections"
+
+    before = _rows()
+    found = replay(ended)
+
+    assert found.difference is None, found.difference
     assert _rows() == before
 
 
