@@ -34,6 +34,7 @@ from tests.trust.thinking import (
     drive,
     drive_to_end,
     let_hold_pass,
+    let_own_hold_pass,
     let_tickets_run,
     looks,
     opens_ticket,
@@ -53,7 +54,7 @@ def status(code: int, kind: str = "api_error", **headers: str) -> dict[str, Any]
 
 
 @pytest.fixture
-def run(team: Team, alice: User, tmp_path: Path) -> Run:
+def run(team: Team, alice: User, tmp_path: Path, redis_url: str) -> Run:
     breaker.report_answer("claude")  # whatever an earlier test left in a Redis
     let_tickets_run(team)
     return a_run(team, alice, write_incident(tmp_path / "incident"))
@@ -175,7 +176,7 @@ def test_ten_minutes_of_overload_open_the_circuit_and_one_worker_probes_each_min
         think_with(settings, api.url, DEADLINE_S)
         for _ in range(5):
             drive(run)
-            let_hold_pass(run)
+            let_own_hold_pass(run)
         assert breaker.wait_s("claude") > 50, "after five faults nobody asks for a minute"
         waits = [drive(one).run for one in (run, other)]
         assert len(api.requests) == 6, "no request while it is open"
