@@ -34,6 +34,7 @@ urlpatterns = [
     path("approvals/<int:pk>/edit", approvals.approval_edit, name="approval_edit"),
     path("tickets/", tickets.ticket_list, name="ticket_list"),
     path("tickets/<str:name>", tickets.ticket_page, name="ticket"),
+    path("tickets/<str:name>/state", tickets.ticket_state, name="ticket_state"),
     path("account/", accounts.account, name="account"),
     path("account/password", accounts.PasswordChange.as_view(), name="password"),
     path("account/tokens", accounts.token_issue, name="token_issue"),

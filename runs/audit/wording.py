@@ -21,7 +21,7 @@ HOLDS = {"hold": "held", "release": "released", "retry": "put off"}
 
 EVENTS = {
     "log_in": "logged in", "log_out": "logged out", "log_in_failed": "failed to log in as",
-    "vote_refused": "may not vote on",
+    "vote_refused": "may not vote on", "ticket_change": "changed the state of",
     "password_change": "changed the password of", "rule_add": "added", "rule_change": "changed",
     "rule_delete": "deleted", "rule_move": "moved", "rules_replace": "replaced the rules of",
     "member_add": "added", "member_change": "changed", "member_delete": "removed",

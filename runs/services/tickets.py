@@ -1,4 +1,4 @@
-"""Tickets and comments as the record keeps them, and what a tracker says of them. Inside the caller's transaction."""
+"""Tickets and comments as the record keeps them, what a tracker says of them, and who closes those kept here."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import QuerySet
 
 from runs.models import Run, Ticket, TicketComment, ToolCall
+from runs.permissions import may
+from runs.services.actors import Actor
+from runs.services.errors import Refused, forbidden
+from runs.services.events import record_event
 from runs.states import CallStatus
 
 
@@ -30,6 +36,20 @@ def note_states(team_id: int, states: Mapping[str, str]) -> int:
         names = [name for name, said in states.items() if said == state]
         changed += _outside(team_id).filter(external_id__in=names).exclude(state=state).update(state=state)
     return changed
+
+
+@transaction.atomic
+def set_ticket_state(ticket: Ticket, user: User, state: Ticket.State) -> None:
+    """Close a ticket that is kept here, or open it again. While it is open, incidents of its service comment on it.
+
+    Safe to repeat. Raises Refused: not_allowed 403, kept_elsewhere 409.
+    """
+    if not (verdict := may(user, "note", ticket.run)):
+        raise forbidden(verdict.why)
+    if ticket.tracker != "local":
+        raise Refused("kept_elsewhere", f"{ticket.name} is kept in {ticket.tracker}: close it there.")
+    if Ticket.objects.filter(pk=ticket.pk).exclude(state=state).update(state=state):
+        record_event("ticket_change", actor=Actor.person(user), object=ticket.name, after={"state": str(state)})
 
 
 def _outside(team_id: int) -> QuerySet[Ticket]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re2
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
-from django.views.decorators.http import require_safe
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
 
 from runs.models import Ticket
+from runs.services.errors import Refused
+from runs.services.tickets import set_ticket_state
+from runs.views.asking import asker
 
 PAGE_SIZE = 50
 _LOCAL = re2.compile(r"T-([1-9][0-9]{0,17})")
@@ -39,6 +43,19 @@ def ticket_page(request: HttpRequest, name: str) -> HttpResponse:
     return render(
         request, "tickets/page.html", {"ticket": ticket, "approval": approval, "comments": ticket.comments.all()}
     )
+
+
+@login_required
+@require_POST
+def ticket_state(request: HttpRequest, name: str) -> HttpResponse:
+    """Close it, or open it again, and back to its page."""
+    ticket = get_object_or_404(_named(Ticket.objects.visible_to(request.user), name).select_related("run__team")[:1])
+    wanted = Ticket.State.OPEN if request.POST.get("state") == "open" else Ticket.State.CLOSED
+    try:
+        set_ticket_state(ticket, asker(request), wanted)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    return redirect("ticket", name=name)
 
 
 def _named(tickets: QuerySet[Ticket], name: str) -> QuerySet[Ticket]:

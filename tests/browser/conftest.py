@@ -78,6 +78,7 @@ def people(
     Any error in the console, breach of the content policy or request to another host fails the test.
     """
     opened: list[Visitor] = []
+    stack.close_tickets()
 
     def arrive(name: str, *, stranger: bool = False, **window: Any) -> Visitor:
         context: BrowserContext = browser.new_context(storage_state=None if stranger else sessions(name), **window)
@@ -113,6 +114,7 @@ def finished_run(browser: Browser, stack: Stack, sessions: Callable[[str], Any])
 
 
 def _as_alice(browser: Browser, stack: Stack, sessions: Callable[[str], Any], act: Callable[[Visitor], int]) -> int:
+    stack.close_tickets()
     alice = Visitor("alice", browser.new_context(storage_state=sessions("alice")), stack.url)
     try:
         return act(alice)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +40,12 @@ class Stack:
         pid = self._child(program)
         os.kill(pid, signal.SIGKILL)
         _wait(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not _command(pid), f"{program} does not die")
+
+    def close_tickets(self) -> None:
+        """So that the next incident of the same service gets a ticket of its own, and no comment on an old one."""
+        with closing(sqlite3.connect(self.folder / "data" / "opspilot.sqlite3", timeout=20)) as database:
+            database.execute("UPDATE runs_ticket SET state = 'closed'")
+            database.commit()
 
     def _child(self, program: str) -> int:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()

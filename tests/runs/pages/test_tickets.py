@@ -7,8 +7,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from runs.models import Team, Ticket
-from runs.states import CallStatus
+from runs.models import AuditEvent, Team, Ticket
+from runs.services.teams import add_member
+from runs.states import CallStatus, Role
 from tests.runs.making import make_call, make_run
 
 
@@ -65,3 +66,36 @@ def test_a_ticket_of_an_outside_tracker_goes_by_its_own_name(as_alice: Client, t
 def test_tickets_want_a_login(client: Client, ticket: Ticket) -> None:
     assert client.get("/tickets/").url.startswith("/login/")
     assert client.get(f"/tickets/{ticket.name}").url.startswith("/login/")
+
+
+def test_a_ticket_kept_here_is_closed_and_opened_again_and_that_is_on_record(as_alice: Client, ticket: Ticket) -> None:
+    url = f"/tickets/{ticket.name}"
+    assert "Close this ticket" in as_alice.get(url).content.decode()
+    page = as_alice.post(f"{url}/state", {"state": "closed"}, follow=True).content.decode()
+    assert "Open it again" in page and "Close this ticket" not in page
+    as_alice.post(f"{url}/state", {"state": "closed"})
+    as_alice.post(f"{url}/state", {"state": "open"})
+    events = AuditEvent.objects.filter(verb="ticket_change", actor="user:alice", object=ticket.name)
+    assert [event.payload["after"]["state"] for event in events] == ["closed", "open"]
+
+
+def test_who_may_only_look_and_outsiders_close_nothing(
+    as_mallory: Client, team: Team, ticket: Ticket, client: Client
+) -> None:
+    viewer = User.objects.create_user("vera")
+    add_member(team, viewer, Role.VIEWER)
+    client.force_login(viewer)
+    url = f"/tickets/{ticket.name}/state"
+    assert "Viewers may look only" in client.post(url, {"state": "closed"}, follow=True).content.decode()
+    assert as_mallory.post(url, {"state": "closed"}).status_code == 404
+    ticket.refresh_from_db()
+    assert ticket.state == "open"
+
+
+def test_one_in_a_tracker_is_closed_there(as_alice: Client, team: Team, alice: User) -> None:
+    outside = _ticket(team, alice, title="pool exhausted", body="-", tracker="jira", external_id="OPS-1")
+    assert "Close this ticket" not in as_alice.get("/tickets/OPS-1").content.decode()
+    page = as_alice.post("/tickets/OPS-1/state", {"state": "closed"}, follow=True).content.decode()
+    assert "close it there" in page
+    outside.refresh_from_db()
+    assert outside.state == "open"
