@@ -17,7 +17,7 @@ from django.utils import timezone
 from agent.jobs import drive_leased, tool_host
 from runs.models import Run
 from runs.services.leases import Lease, claim_run
-from runs.services.subruns import WAITS, under_way
+from runs.services.subruns import under_way
 
 OWNER = f"{os.uname().nodename}:{os.getpid()}:investigate"
 
@@ -54,7 +54,7 @@ def drive_to_rest(run: Run, interrupt: Interrupt) -> Run:
             if lease is not None:
                 drive_leased(lease, should_stop=lambda: interrupt.came)
             run.refresh_from_db()
-            if run.hold_reason == WAITS:
+            if run.waits_for_sub_runs:
                 _drive_sub_runs(run, interrupt)
                 run.refresh_from_db()
             if not run.is_active or (run.hold_reason and run.hold_until is None):

@@ -33,9 +33,11 @@ from runs.services.subruns import lend_sub_runs
 from runs.states import CallStatus, RunState, StepKind
 from tools.base import Status, ToolResult
 
-# What is another each time a run is walked: ids, keys, clocks. Everything else must be the same.
+# What is another each time a run is walked: ids, keys, clocks; and what came back of slices, for none are given here.
+# Everything else must be the same.
 UNSTEADY = {
-    "approval", "approvals", "bound", "call", "new_call", "key", "until", "duration_ms", "goal", "planner", "as_of"
+    "approval", "approvals", "bound", "call", "new_call", "key", "until", "duration_ms", "goal", "planner", "as_of",
+    "returned",
 }  # fmt: skip
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import textwrap
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from runs.models import Approval, Run, Step
 from runs.presentation.display import reveal
-from runs.presentation.formats import clock, duration, money, plural, zone_name
+from runs.presentation.formats import clock, duration, plural, zone_name
+from runs.presentation.slices import cost_in_words
 from runs.presentation.timeline import args_in_words
 from runs.presentation.words import ANSWERS, OUTCOMES, QUESTION, Badge, badge_of, said_by
 from runs.states import ApprovalKind, CallStatus, Outcome, StepKind
@@ -158,6 +159,12 @@ class Stream:
             case "retry":
                 words = f"again at {clock(payload['until'], seconds=True)}, attempt {payload['attempt'] + 1}"
                 return self._line(step.at, "↻", "retrying", f"{words}: {payload['reason']}", "amber")
+            case "sub_runs":
+                runs = payload["runs"]
+                words = f"for {plural(len(runs), 'sub-run')}: {', '.join(map(str, runs))}"
+                return self._line(step.at, "◐", "waiting", words, "blue")
+            case "release" if step.actor == "system":
+                return self._line(step.at, "◐", "going on", "its sub-runs have ended", "blue")
             case "release":
                 return self._line(step.at, "◐", "released", f"by {said_by(step.actor)}", "blue")
         return self._line(step.at, "⏸", "held", f"by {said_by(step.actor)}: {payload['reason']}")
@@ -191,8 +198,8 @@ def opening(run: Run) -> list[str]:
     return [f"Run {run.pk}  “{' '.join(reveal(run.goal).split())}”", f"Times are {zone_name(run.as_of)}."]
 
 
-def closing(run: Run, now: datetime, look: Look) -> list[str]:
-    """Where the run stands: the answer and how well it is founded."""
+def closing(run: Run, now: datetime, look: Look, sub_runs: Collection[Run] = ()) -> list[str]:
+    """Where the run stands: the answer, how well it is founded, and what it cost with its sub-runs."""
     report = run.report or {}
     badge = badge_of(run, now) if run.is_terminal else outcome_badge(report.get("outcome", ""))
     lead = "Answer: " if run.is_terminal else "So far: "
@@ -203,7 +210,7 @@ def closing(run: Run, now: datetime, look: Look) -> list[str]:
     return [
         f"{lead}{look.paint(head, badge.colour.partition('-')[0])}  {first}",
         *(indent + line for line in more),
-        indent + " · ".join([*founded_on(report), *spent(run)]),
+        indent + " · ".join([*founded_on(report), *spent(run, sub_runs)]),
     ]
 
 
@@ -217,11 +224,11 @@ def founded_on(report: dict[str, Any]) -> list[str]:
     ]
 
 
-def spent(run: Run) -> list[str]:
+def spent(run: Run, sub_runs: Collection[Run]) -> list[str]:
     return [
         duration(run.driven_ms / 1_000),
         plural(run.n_tool_calls, "tool call"),
-        money(run.cost_micro_usd, run.cost_known),
+        cost_in_words(run, sub_runs),
     ]
 
 

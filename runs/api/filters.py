@@ -15,9 +15,14 @@ class RunFilter(django_filters.FilterSet):  # type: ignore[misc]  # the package 
     service = django_filters.CharFilter(max_length=200, help_text="The service the answer names.")
     starter = django_filters.CharFilter(method="by_starter", max_length=150, help_text="alice, or cli:root.")
 
+    parent = django_filters.NumberFilter(min_value=1, max_value=2**63 - 1, help_text="The sub-runs of this run.")
+    sub_runs = django_filters.BooleanFilter(
+        field_name="parent", lookup_expr="isnull", exclude=True, help_text="false leaves sub-runs out, true the others."
+    )
+
     class Meta:
         model = Run
-        fields = ["state", "outcome", "service", "starter"]
+        fields = ["state", "outcome", "service", "starter", "parent", "sub_runs"]
 
     def by_starter(self, runs: QuerySet[Run], name: str, value: str) -> QuerySet[Run]:
         return runs.filter(started_by=value if ":" in value else f"user:{value}")

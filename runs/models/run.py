@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runs.models.approval import Approval
 
 NOT_STARTED = "not started"  # the hold of a run that was created to wait for its start
+WAITS = "waiting for its sub-runs"  # the hold of a run until the last of them has ended
 S = RunState
 
 
@@ -167,6 +168,15 @@ class Run(ConcurrentTransitionMixin, models.Model):
     def is_not_started(self) -> bool:
         return self.hold_reason == NOT_STARTED and self.state == S.QUEUED
 
+    @property
+    def waits_for_sub_runs(self) -> bool:
+        return self.hold_reason == WAITS and not self.is_terminal
+
+    @cached_property
+    def sub_runs_under_way(self) -> list[Run]:
+        """Those it waits for, in their order. A query for one run that waits; lists fill it for all rows at once."""
+        return list(sub_runs_not_ended().filter(parent=self)) if self.waits_for_sub_runs else []
+
     @cached_property
     def open_requests(self) -> list[Approval]:
         """What waits for people, soonest expiry first. A query for one run; lists fill it for all rows at once."""
@@ -219,3 +229,14 @@ class Run(ConcurrentTransitionMixin, models.Model):
     def _assign(self, changes: dict[str, Any]) -> None:
         for name, value in changes.items():
             setattr(self, name, value)
+
+
+def sub_runs_not_ended() -> RunQuerySet:
+    """Sub-runs that still go, each run's in their order, without what is large."""
+    going: RunQuerySet = Run.objects.exclude(parent=None).exclude(state__in=TERMINAL)
+    return going.only("parent", "place").order_by("place")
+
+
+def sub_runs_under_way_of_runs() -> models.Prefetch[Any]:
+    """What fills `Run.sub_runs_under_way` of a whole list with one query."""
+    return models.Prefetch("sub_runs", sub_runs_not_ended(), to_attr="sub_runs_under_way")

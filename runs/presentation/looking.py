@@ -11,7 +11,7 @@ from runs.presentation.formats import clock, moment
 PLACES_SHOWN = 2  # services with a time; it is a headline
 PATTERN_SHOWN = 60  # characters of a search's pattern
 LEVELS = {"ERROR": "error logs", "FATAL": "fatal logs", "WARN": "warnings"}
-RUNNING = {"investigate_hypotheses": "sub-investigations"}  # what no tool's name says well
+RUNNING = {"investigate_hypotheses": "sub-runs"}  # what no tool's name says well
 Call = tuple[str, Mapping[str, Any]]  # tool, arguments
 
 

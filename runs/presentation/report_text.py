@@ -11,7 +11,8 @@ from runs.audit.chain import verify_chain
 from runs.models import Evidence, Run, Ticket
 from runs.presentation.display import reveal
 from runs.presentation.effects import effects_of
-from runs.presentation.formats import ago, clock, duration, money, number, plural, zone_name
+from runs.presentation.formats import ago, clock, duration, number, plural, zone_name
+from runs.presentation.slices import cost_in_words
 from runs.presentation.words import REMEDIES, REMEDY, VERDICTS, badge_of
 from runs.states import ApprovalState, Outcome, RunState
 
@@ -273,7 +274,7 @@ def _footer(run: Run) -> str:
     planner = f"Claude ({inline(run.model)})" if run.planner == "claude" else "offline analyst"
     spent = ", ".join([
         plural(run.cycle, "cycle"), plural(run.n_tool_calls, "tool call"), duration(run.driven_ms / 1_000),
-        money(run.cost_micro_usd, run.cost_known),
+        cost_in_words(run, run.sub_runs.all()),
     ])  # fmt: skip
     damage = verify_chain(run.pk, run.n_steps, run.head_mac, run.steps.order_by("seq").iterator())
     chain = f"audit chain broken: {damage}" if damage else f"audit chain intact, {plural(run.n_steps, 'step')}"

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
 from runs import queue
 from runs.models import Run
 from runs.models.approval import open_requests_of_runs
+from runs.models.run import sub_runs_under_way_of_runs
+from runs.presentation.today import today_of
 from runs.states import ACTIVE, TERMINAL, WAITING
 
 PAGE_SIZE = 50
@@ -33,6 +34,7 @@ class Filters:
     query: str = ""
     service: str = ""
     starter: str = ""
+    parts: str = ""  # "1" shows sub-runs too, each as a row of its own
     before: int = 0
 
     @classmethod
@@ -43,6 +45,7 @@ class Filters:
             query=_typed(asked, "q", 200),
             service=_typed(asked, "service", 200),
             starter=_typed(asked, "starter", 150),
+            parts="1" if asked.get("parts") == "1" else "",
             before=int(before) if before.isdecimal() and len(before) < 18 else 0,
         )
 
@@ -52,12 +55,16 @@ class Filters:
 
     def url(self, **changes: str | int) -> str:
         """The query string of these filters with some changed."""
-        asked = {"tab": self.tab, "q": self.query, "service": self.service, "starter": self.starter} | changes
+        asked = {
+            "tab": self.tab, "q": self.query, "service": self.service, "starter": self.starter, "parts": self.parts,
+        } | changes  # fmt: skip
         return "?" + urlencode({name: value for name, value in asked.items() if value})
 
     def apply(self, runs: QuerySet[Run]) -> QuerySet[Run]:
         if self.tab in STATES:
             runs = runs.filter(state__in=STATES[self.tab])
+        if not self.parts:
+            runs = runs.filter(parent=None)
         if self.query:
             runs = runs.filter(Q(goal__icontains=self.query) | Q(answer__icontains=self.query))
         if self.service:
@@ -81,7 +88,9 @@ class Page:
 def page_of(user: User, filters: Filters) -> Page:
     """One page of rows, newest first: one query and one for their requests, whatever lies before it."""
     runs = filters.apply(Run.objects.visible_to(user)).select_related("starter", "team").order_by("-id")
-    runs = runs.defer("report", "hypotheses", "alert", "sources", "budget").prefetch_related(open_requests_of_runs())
+    runs = runs.defer("report", "hypotheses", "alert", "sources", "budget").prefetch_related(
+        open_requests_of_runs(), sub_runs_under_way_of_runs()
+    )
     if filters.before:
         runs = runs.filter(id__lt=filters.before)
     rows = list(runs[: PAGE_SIZE + 1])
@@ -110,16 +119,16 @@ class Strip:
 def strip_of(user: User, now: datetime) -> Strip:
     """Counts of the person's runs, each question by an index of its own, and how the queue does."""
     midnight = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    mine = Run.objects.visible_to(user)
+    mine = Run.objects.visible_to(user).filter(parent=None)
     is_open = mine.filter(state__in=ACTIVE | WAITING).aggregate(
         needs=Count("pk", filter=Q(state__in=WAITING)), running=Count("pk", filter=Q(state__in=ACTIVE))
     )
     finished = mine.filter(state__in=TERMINAL, finished_at__gte=midnight).count()
-    spent = mine.filter(created_at__gte=midnight).aggregate(spent=Sum("cost_micro_usd"))["spent"]
+    today = today_of(user)
     pending, workers, beat = cache.get_or_set("queue-look", _look_at_queue, QUEUE_LOOK_S) or (None, None, None)
     is_alive = beat is not None and now - beat < timedelta(seconds=SILENCE_S)
     return Strip(
-        is_open["needs"], is_open["running"], finished, spent or 0, settings.DAILY_MICRO_USD, pending, workers,
+        is_open["needs"], is_open["running"], finished, today.spent, today.cap, pending, workers,
         is_alive,
     )  # fmt: skip
 

@@ -23,9 +23,10 @@ from runs.presentation.looking import looking_at
 from runs.presentation.machine import Arrow, Pill, Place, drawing, pills
 from runs.presentation.picture import Picture, Shown, draw
 from runs.presentation.report_text import chat_text, cited_number, outcome_word, still_happening
+from runs.presentation.slices import Given, given_to
 from runs.presentation.timeline import Cycle, cycles, tokens_in_words
+from runs.presentation.today import Today, today_of
 from runs.presentation.words import REMEDIES, REMEDY, VERDICTS
-from runs.services.spending import spent_today
 from runs.states import CallStatus, RunState, StepKind
 
 SPEAKERS = {"system": "What it is told of its task", "user": "What it is shown"}
@@ -314,9 +315,18 @@ class RunPage:
         return [(name, value, run.budget.get(name, 0)) for name, value in spent.items()]
 
     @cached_property
-    def today(self) -> tuple[int, int]:
-        """What this installation spent or set aside since midnight UTC, and its cap, in micro-USD."""
-        return spent_today(), settings.DAILY_MICRO_USD
+    def given(self) -> list[Given]:
+        """What its sub-runs were given of its budget, and what became of it."""
+        return given_to(self.sub_runs, self.calls)
+
+    @property
+    def cost_with_sub_runs(self) -> int:
+        return int(self.run.cost_micro_usd) + sum(part.cost_micro_usd for part in self.sub_runs)
+
+    @cached_property
+    def today(self) -> Today:
+        """What this person may know of the money of the day."""
+        return today_of(self.user)
 
     # What this person may do
 

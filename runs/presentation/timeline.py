@@ -255,8 +255,10 @@ def _hold(step: Step, cycle: int, payload: Payload, args: Args) -> Line:
         words = f"Tries again at {clock(payload.get('until'), seconds=True)}:"
         return _line(step, cycle, "retry", words, quoted=reason, detail=_paid_anyway(payload), loud=True)
     if step.name == "sub_runs":
-        words = f"Waits for {plural(len(payload.get('runs', [])), 'sub-investigation')}"
+        words = f"Waits for {plural(len(payload.get('runs', [])), 'sub-run')}"
         return _line(step, cycle, "half", words, loud=True)
+    if step.name == "release" and step.actor == "system":
+        return _line(step, cycle, "half", "Its sub-runs have ended", loud=True)
     if step.name == "release":
         return _line(step, cycle, "half", "released it", loud=True)
     return _line(step, cycle, "pause", "holds it:", quoted=reason, loud=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runs.models import Run
-from runs.presentation.formats import clock, time_left
+from runs.presentation.formats import clock, plural, time_left
 from runs.states import CallStatus, Outcome, RunState
 
 
@@ -91,6 +91,10 @@ def _outcome_badge(run: Run) -> Badge:
 def _hold_badge(run: Run) -> Badge:
     if run.is_not_started:
         return Badge("circle", "Not started", "grey")
+    if run.waits_for_sub_runs:
+        going = len(run.sub_runs_under_way)
+        words = f"Waiting for {plural(going, 'sub-run')}" if going else "Its sub-runs ended"
+        return Badge("half", words, "blue-outline")
     who = said_by(run.held_by)
     return Badge("pause", f"Held by {who}" if who else "Held", "grey")
 

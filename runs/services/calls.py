@@ -57,6 +57,7 @@ class CallResult:
     freshness: datetime | None = None
     skipped: int = 0
     duration_ms: int = 0
+    returned: Mapping[str, int] = field(default_factory=dict)  # what comes back to the run's caps with it
 
 
 def planned_call(run: Run, plan_seq: int, index: int, call: PlannedCall) -> ToolCall:
@@ -147,13 +148,19 @@ def _write_result(run: Run, lease: Lease | None, call: ToolCall, result: CallRes
             "call": call.pk, "tool": call.tool, "status": result.status, "summary": redact(result.summary)[:1_000],
             "evidence": evidence.name if evidence else "", "sha256": evidence.sha256 if evidence else "",
             "duration_ms": result.duration_ms, "skipped": result.skipped,
+            **({"returned": dict(result.returned)} if result.returned else {}),
         },
         **({"driven_ms": run.driven_ms + lease.lap_ms()} if lease else {}),
+        **({"budget": _more(run.budget, result.returned)} if result.returned else {}),
     )  # fmt: skip
     call.status, call.summary, call.finished_at = result.status, redact(result.summary)[:1_000], step.at
     call.save(update_fields=["status", "summary", "finished_at"])
     record_tickets(run, call, result.status, result.data, step.at)
     return step
+
+
+def _more(budget: Mapping[str, int], returned: Mapping[str, int]) -> dict[str, int]:
+    return {name: cap + returned.get(name, 0) for name, cap in budget.items()}
 
 
 def _store_evidence(run: Run, call: ToolCall, result: CallResult) -> Evidence:

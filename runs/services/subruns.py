@@ -13,6 +13,7 @@ from django.db import transaction
 
 from runs import faults, queue
 from runs.models import Run, Step, ToolCall
+from runs.models.run import WAITS
 from runs.services.actors import Actor
 from runs.services.append import append, locked
 from runs.services.calls import CallResult, record_results, start_call
@@ -20,7 +21,6 @@ from runs.services.leases import Lease
 from runs.services.runs import create_run
 from runs.states import RETURNED, TERMINAL, CallStatus, RunState, StepKind
 
-WAITS = "waiting for its sub-investigations"  # the hold of a run until the last of them has ended
 CYCLES, STEPS = 8, 80  # of one of them, at most
 SHARED = ("tokens", "micro_usd", "tool_calls", "model_calls")  # what they take from their parent
 
@@ -63,12 +63,22 @@ def _wait(run: Run, lease: Lease, payload: dict[str, Any], **changes: Any) -> St
 
 def _slice(run: Run, count: int) -> dict[str, int]:
     """An equal part of what is left for each, and one for the parent to conclude with."""
-    spent = {
+    spent = spent_by(run)
+    share = {name: max(run.budget[name] - spent[name], 0) // (count + 1) for name in SHARED}
+    return share | {"cycles": min(CYCLES, run.budget["cycles"]), "steps": min(STEPS, run.budget["steps"])}
+
+
+def spent_by(run: Run) -> dict[str, int]:
+    """What a run spent of each cap that sub-runs share with their parent."""
+    return {
         "tokens": run.tokens_in + run.tokens_out, "micro_usd": run.cost_micro_usd, "tool_calls": run.n_tool_calls,
         "model_calls": run.n_model_calls,
     }  # fmt: skip
-    share = {name: max(run.budget[name] - spent[name], 0) // (count + 1) for name in SHARED}
-    return share | {"cycles": min(CYCLES, run.budget["cycles"]), "steps": min(STEPS, run.budget["steps"])}
+
+
+def key_of_call(child: Run) -> str:
+    """The key of the call that a sub-run was begun for."""
+    return str(child.idempotency_key).split(" ")[1]
 
 
 def _begin(run: Run, call: ToolCall, place: int, question: Question, share: dict[str, int]) -> Run:
@@ -121,15 +131,24 @@ def delegate(run: Run, lease: Lease, call: ToolCall) -> None:
     elif under_way(run).exists():
         wait_for_sub_runs(run, lease)
     else:
-        record_results(run, lease, [(call, _found(run, call))])
+        take_findings(run, lease, call)
 
 
-def _found(run: Run, call: ToolCall) -> CallResult:
-    asked = call.args["questions"]
+@faults.point("subruns.take")
+def take_findings(run: Run, lease: Lease, call: ToolCall) -> None:
+    """What they found as the call's result, and what they did not use of their slices back: one commit."""
     children = list(Run.objects.filter(parent=run, idempotency_key__startswith=f"sub {call.key} ").order_by("place"))
+    unused = {name: sum(max(0, child.budget[name] - spent_by(child)[name]) for child in children) for name in SHARED}
+    record_results(run, lease, [(call, _found(children, call, unused))])
+
+
+def _found(children: Sequence[Run], call: ToolCall, unused: dict[str, int]) -> CallResult:
+    asked = call.args["questions"]
     findings = [_finding(child, one) for child, one in zip(children, asked, strict=True)]
     told = "; ".join(f"{one['name']}: {one['summary']}" for one in findings)
-    return CallResult(status="success", summary=told[:1_000], data={"findings": findings}, source="sub-runs")
+    return CallResult(
+        status="success", summary=told[:1_000], data={"findings": findings}, source="sub-runs", returned=unused
+    )
 
 
 def _finding(child: Run, asked: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -39,7 +40,7 @@ def run_list(request: HttpRequest) -> HttpResponse:
         "counts": {"needs": strip.needs, "running": strip.running},
         "next_url": filters.url(before=page.next_before) if page.next_before else "",
         "newest": page.runs[0].pk if page.runs else 0,
-        "sources": configured_sources(),
+        "sources": configured_sources(), "offers_sub_runs": settings.SUB_RUNS,
     }  # fmt: skip
     return render(request, "runs/list.html", context)
 

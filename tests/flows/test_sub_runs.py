@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,15 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from agent.proposals import DELEGATES
+from opspilot_site.management.commands.tail import is_at_rest
 from opspilot_site.replay import replay
 from runs.invariants import check_all
 from runs.models import Run, Team, ToolCall
+from runs.models.run import WAITS
 from runs.reconcile import reconcile_once
 from runs.services.actors import Actor
 from runs.services.runs import cancel_run, release_hold
-from runs.services.subruns import WAITS
+from runs.services.subruns import SHARED, spent_by
 from runs.states import Outcome, RunState
 from tests.agent.claude.cases import a_call, a_turn, texts_of
 from tests.flows.incident import write_incident
@@ -92,13 +95,60 @@ def test_they_share_the_budget_and_cannot_go_further_down(parent: Run, settings:
         ended = drive(children[0]).run
         offered = {tool["name"] for tool in api.bodies[1]["tools"]}
     parent.refresh_from_db()
-    for name in ("tokens", "micro_usd", "tool_calls", "model_calls"):
+    for name in SHARED:
         assert parent.budget[name] + sum(child.budget[name] for child in children) == before[name]
     assert not offered & {DELEGATES, "create_ticket"}
     refused = {call.tool: call.summary for call in ToolCall.objects.filter(run=ended)}
     assert refused["create_ticket"] == "This investigation is part of another one and only reads."
     assert not Run.objects.filter(parent=ended).exists()
     assert ended.state == RunState.DONE
+
+
+def test_what_they_did_not_use_comes_back_once_and_the_page_says_so(
+    parent: Run, as_alice: Client, settings: Any, tmp_path: Path
+) -> None:
+    before = parent.budget
+    with messages_api(tmp_path, [ASKS, *FIRST, *SECOND, reports()]) as api:
+        think_with(settings, api.url)
+        drive(parent)
+        waiting = _given(as_alice, parent)
+        for child in Run.objects.filter(parent=parent).order_by("place"):
+            drive(child)
+        ended = drive(parent).run
+    children = list(Run.objects.filter(parent=parent))
+    spent = {name: sum(spent_by(child)[name] for child in children) for name in SHARED}
+    assert {name: ended.budget[name] + spent[name] for name in SHARED} == {name: before[name] for name in SHARED}
+    assert min(spent.values()) > 0
+    assert waiting["tool calls"] == [str(sum(child.budget["tool_calls"] for child in children)), "0", "–"]
+    given, used, returned = map(int, _given(as_alice, parent)["tool calls"])
+    assert (used, returned) == (spent["tool_calls"], given - used)
+
+
+def _given(client: Client, run: Run) -> dict[str, list[str]]:
+    """The rows of the table that says what sub-runs were given."""
+    page = client.get(f"/runs/{run.pk}/").content.decode()
+    table = page[page.index('id="given"') :]
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in table[: table.index("</table>")].split("<tr>")[2:]]
+    return {name: values for name, *values in cells}
+
+
+def test_a_waiting_parent_says_for_what_and_where_that_is(
+    parent: Run, as_alice: Client, settings: Any, tmp_path: Path
+) -> None:
+    with messages_api(tmp_path, [ASKS, *FIRST]) as api:
+        think_with(settings, api.url)
+        drive(parent)
+        one, two = Run.objects.filter(parent=parent).order_by("place")
+        page, listed = (as_alice.get(url).content.decode() for url in (f"/runs/{parent.pk}/", "/?tab=all"))
+        assert all("Waiting for 2 sub-runs" in text and "Held" not in text for text in (page, listed))
+        assert all(f'<a href="/runs/{part.pk}/">S{part.place}, run {part.pk}</a>' in page for part in (one, two))
+        assert "Release it" not in page, "nobody has to end this wait, and nobody could"
+        drive(one)
+        page = as_alice.get(f"/runs/{parent.pk}/").content.decode()
+    assert (
+        "Waiting for 1 sub-run:" in page and f">S2, run {two.pk}</a>" in page and f">S1, run {one.pk}</a>" not in page
+    )
+    assert not is_at_rest(Run.objects.get(pk=parent.pk)), "who follows it in a terminal stays with it"
 
 
 def test_a_parent_goes_on_when_the_last_has_ended_whoever_dies(parent: Run, settings: Any, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from opspilot_site.terminal import Look, Stream, closing, hypotheses_in_words, opening, request_in_words
 from runs.audit.chain import canonical
 from runs.models import Approval, Run, Step
+from runs.models.run import WAITS
 from runs.states import StepKind
 
 AT = datetime(2026, 3, 1, 3, 12, 4, tzinfo=UTC)
@@ -220,3 +221,12 @@ def test_a_run_without_a_report_says_that_nothing_was_found_yet() -> None:
 
 def test_no_hypothesis_is_no_words() -> None:
     assert hypotheses_in_words([]) == ""
+
+
+def test_waiting_for_sub_runs_is_no_hold() -> None:
+    waits = _step(StepKind.HOLD, "sub_runs", {"reason": WAITS, "until": None, "runs": [7, 8]})
+    ended = _step(StepKind.HOLD, "release", {"reason": WAITS}, actor="system")
+    assert _lines(waits, ended) == [
+        "03:12:04  ◐ waiting       for 2 sub-runs: 7, 8",
+        "03:12:04  ◐ going on      its sub-runs have ended",
+    ]

@@ -50,4 +50,4 @@ def test_nothing_that_runs_is_no_words() -> None:
 
 
 def test_what_goes_to_runs_of_their_own_is_called_so() -> None:
-    assert looking_at([("investigate_hypotheses", {})], AS_OF) == "running sub-investigations"
+    assert looking_at([("investigate_hypotheses", {})], AS_OF) == "running sub-runs"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from runs.models import Approval, Run
+from runs.models.run import WAITS
 from runs.presentation.words import badge_of
 from runs.states import ApprovalKind, Outcome, RunState
 
@@ -17,8 +18,9 @@ RETRY = {"hold_reason": "overloaded", "hold_until": NOW + timedelta(seconds=136)
 
 
 def badge(state: RunState, requests: list[Approval] | None = None, halted_by: str = "", **columns: Any) -> str:
+    still = columns.pop("still", [])
     run = Run(state=state, **columns)
-    run.open_requests = requests or []
+    run.open_requests, run.sub_runs_under_way = requests or [], still
     found = badge_of(run, NOW, halted_by)
     return f"{found.glyph} {found.word} ({found.colour})"
 
@@ -34,6 +36,9 @@ def request(minutes: float, kind: str = ApprovalKind.CALL) -> Approval:
         (badge(RunState.QUEUED, hold_reason="not started", held_by="user:alice"), "○ Not started (grey)"),
         (badge(RunState.PLAN, **HELD), "⏸ Held by alice (grey)"),
         (badge(RunState.PLAN, hold_reason="x", held_by="cli:root"), "⏸ Held by root (command line) (grey)"),
+        (badge(RunState.EXECUTE_TOOL, hold_reason=WAITS, still=[Run(), Run()]),
+         "◐ Waiting for 2 sub-runs (blue-outline)"),
+        (badge(RunState.EXECUTE_TOOL, hold_reason=WAITS), "◐ Its sub-runs ended (blue-outline)"),
         (badge(RunState.PLAN, **RETRY), "↻ Retrying 03:14:20 · attempt 3 (blue-outline)"),
         (badge(RunState.PLAN, **{**RETRY, "attempt": 0}), "↻ Retrying 03:14:20 (blue-outline)"),
         (badge(RunState.PLAN, **{**RETRY, "hold_until": NOW}), "◐ Planning (blue)"),

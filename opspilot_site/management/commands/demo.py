@@ -146,7 +146,7 @@ class Command(BaseCommand):
         return not supervisor.is_stopping
 
     def _say_where(self, run: Run) -> None:
-        self._say("\n".join(closing(run, timezone.now(), look_of(sys.stdout))))
+        self._say("\n".join(closing(run, timezone.now(), look_of(sys.stdout), run.sub_runs.all())))
 
     def _timed(self, what: str) -> _Timed:
         return _Timed(what, self._say)

@@ -93,7 +93,7 @@ class Command(BaseCommand):
             print(report_markdown(run))
 
     def _say_where(self, run: Run) -> None:
-        self._say("\n".join(closing(run, timezone.now(), look_of(sys.stderr))))
+        self._say("\n".join(closing(run, timezone.now(), look_of(sys.stderr), run.sub_runs.all())))
         self._say(f"Next:   {what_next(run)}")
 
     def _say(self, text: str) -> None:

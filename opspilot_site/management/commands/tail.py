@@ -46,7 +46,7 @@ class Command(BaseCommand):
             follower.catch_up()
             time.sleep(POLL_S)
         follower.catch_up()
-        self.stdout.write("\n".join(closing(run, timezone.now(), look_of(out))))
+        self.stdout.write("\n".join(closing(run, timezone.now(), look_of(out), run.sub_runs.all())))
 
     def _as_json(self, run: Run) -> None:
         seen = 0
@@ -63,4 +63,5 @@ class Command(BaseCommand):
 
 def is_at_rest(run: Run) -> bool:
     """Nothing moves by itself: it has ended, waits for a vote, or is held until a person says otherwise."""
-    return not run.is_active or bool(run.hold_reason and run.hold_until is None)
+    is_held = bool(run.hold_reason) and run.hold_until is None and not run.waits_for_sub_runs
+    return is_held or not run.is_active

@@ -13,8 +13,8 @@ from runs.states import RunState
 
 SUMMARY = [
     "id", "goal", "state", "state_label", "outcome", "severity", "service", "answer", "stopped_by", "planner", "model",
-    "team", "started_by", "origin", "hold_reason", "hold_until", "cost_micro_usd", "created_at", "begun_at",
-    "finished_at",
+    "team", "started_by", "origin", "parent", "follows", "hold_reason", "hold_until", "cost_micro_usd",
+    "created_at", "begun_at", "finished_at",
 ]  # fmt: skip
 DETAIL = [
     "as_of", "focus_at", "sources", "hypotheses", "pending_approvals", "n_steps", "cycle", "n_tool_calls",

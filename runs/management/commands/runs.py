@@ -16,6 +16,7 @@ from rich.text import Text
 from runs.api.serializers.runs import RunSummary
 from runs.models import Run
 from runs.models.approval import open_requests_of_runs
+from runs.models.run import sub_runs_under_way_of_runs
 from runs.presentation.display import reveal
 from runs.presentation.formats import duration, money
 from runs.presentation.words import badge_of
@@ -33,13 +34,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--all", action="store_true", help=f"not only the newest {SHOWN}")
         parser.add_argument("--state", action="append", choices=RunState.values, help="may be given more than once")
+        parser.add_argument("--sub-runs", action="store_true", help="also the parts that runs were divided into")
         parser.add_argument("--json", action="store_true", help="the same fields as GET /api/runs")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            found = shell_runs().select_related("team").prefetch_related(open_requests_of_runs())
+            found = (
+                shell_runs()
+                .select_related("team")
+                .prefetch_related(open_requests_of_runs(), sub_runs_under_way_of_runs())
+            )
         except Refused as refused:
             raise CommandError(str(refused), returncode=1) from None
+        if not options["sub_runs"]:
+            found = found.filter(parent=None)
         if options["state"]:
             found = found.filter(state__in=options["state"])
         runs = list(found if options["all"] else found[:SHOWN])
@@ -72,8 +80,13 @@ def _row(run: Run) -> list[Text]:
     badge = badge_of(run, now)
     # Text, not str: what came from outside holds no markup and hides no characters.
     cells = [
-        str(run.pk), f"{badge.glyph} {badge.word}", " ".join(reveal(run.answer or run.goal).split())[:160],
+        str(run.pk), f"{badge.glyph} {badge.word}", " ".join(reveal(_title(run)).split())[:160],
         reveal(run.service), reveal(run.started_by.removeprefix("user:")),
         duration((now - run.created_at).total_seconds()), money(run.cost_micro_usd, run.cost_known),
     ]  # fmt: skip
     return [Text(cell) for cell in cells]
+
+
+def _title(run: Run) -> str:
+    words = str(run.answer or run.goal)
+    return f"S{run.place} of {run.parent_id}: {words}" if run.parent_id else words

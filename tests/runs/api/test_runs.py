@@ -49,6 +49,19 @@ def test_filters_narrow_the_list(
     assert {named[run_id] for run_id in _ids(by_token(alice).get(f"/api/runs?{query}"))} == found
 
 
+def test_sub_runs_are_found_by_their_parent_and_can_be_left_out(alice: User, team: Team, by_token: Caller) -> None:
+    parent, other = a_run(team, alice), a_run(team, alice)
+    child = a_run(team, alice, parent=parent, place=1)
+    client = by_token(alice)
+
+    assert _ids(client.get(f"/api/runs?parent={parent.pk}")) == [child.pk]
+    assert _ids(client.get("/api/runs?sub_runs=false")) == [other.pk, parent.pk]
+    assert _ids(client.get("/api/runs?sub_runs=true")) == [child.pk]
+    assert len(_ids(client.get("/api/runs"))) == 3
+    assert client.get(f"/api/runs/{child.pk}").json()["parent"] == parent.pk
+    assert client.get(f"/api/runs/{parent.pk}").json()["parent"] is None
+
+
 def test_a_state_that_is_none_is_refused(alice: User, by_token: Caller) -> None:
     body = problem(by_token(alice).get("/api/runs?state=BUSY"), 400, "invalid_choice")
 

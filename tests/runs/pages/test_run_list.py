@@ -64,6 +64,23 @@ def test_filters_live_in_the_url(as_alice: Client, team: Team, alice: User, bob:
     assert "No runs match" in as_alice.get("/?tab=all&q=nothing+like+it").content.decode()
 
 
+def test_a_sub_run_stands_under_its_parent_and_in_the_list_only_when_asked_for(
+    as_alice: Client, team: Team, alice: User
+) -> None:
+    parent = _asked(team, alice, "Why are orders slow?")
+    create_run(
+        goal="Is the pool empty?", team=team, actor=Actor.person(alice), origin="sub", sources=stories.SOURCES,
+        parent=parent, place=1, leased_to="test",
+    )  # fmt: skip
+    for tab in ("all", "running"):
+        assert "Is the pool empty?" not in _rows(as_alice, f"?tab={tab}")
+        assert f"S1 of #{parent.pk}" in _rows(as_alice, f"?tab={tab}&parts=1")
+    page = as_alice.get("/?tab=all").content.decode()
+    assert "1 running" in page, "the strip counts what the tabs show"
+    assert as_alice.get("/runs/newer?tab=all&after=0").json() == {"new": 1}
+    assert as_alice.get("/runs/newer?tab=all&parts=1&after=0").json() == {"new": 2}
+
+
 def _rows(client: Client, query: str) -> str:
     page = client.get(f"/{query}").content.decode()
     return page[page.index('<ol class="runs') : page.index("</ol>", page.index('<ol class="runs'))]
@@ -99,12 +116,12 @@ def test_the_list_costs_the_same_however_long_it_is(
 ) -> None:
     _asked(team, alice, "the first")
     as_alice.get("/?tab=all")
-    # session, person, counts, rows, what waits in them, stop switch, approvals waiting, role in the admin
-    with django_assert_num_queries(10):
+    # session, person, counts, rows, what waits in them and for whom, stop switch, approvals waiting, role in the admin
+    with django_assert_num_queries(11):
         as_alice.get("/?tab=all")
     for place in range(20):
         _asked(team, alice, f"number {place}")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         as_alice.get("/?tab=all")
 
 

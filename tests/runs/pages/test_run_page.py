@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -174,14 +175,27 @@ def test_the_page_costs_the_same_however_long_the_run_is(
         page_of(as_alice, planning)
 
 
-def test_the_budget_says_what_all_runs_spent_today(as_alice: Client, planning: Story, settings: Any) -> None:
+def test_the_budget_says_what_the_runs_one_may_see_spent_today(
+    as_alice: Client, client: Client, admin: User, planning: Story, other_team: Team, mallory: User, settings: Any
+) -> None:
     settings.DAILY_MICRO_USD = 20_000_000
-    assert spending.reserve(3_000_000)
-    spending.settle(3_000_000, 1_230_000)
+    theirs = stories.begin(mallory, other_team).run
+    for run, spent in ((planning.run, 230_000), (theirs, 1_000_000)):
+        Run.objects.filter(pk=run.pk).update(cost_micro_usd=spent)
+        assert spending.reserve(spent)
+        spending.settle(spent, spent)
 
-    page = page_of(as_alice, planning)
-    row = page[page.index("money of all runs today") :]
-    assert re.findall(r"\$[\d.]+", row)[:2] == ["$1.23", "$20.00"]
+    client.force_login(admin)
+    assert _today(as_alice, planning, "your teams' runs") == ["$0.23", "$20.00"]
+    assert _today(client, planning, "all runs") == ["$1.23", "$20.00"]
+    assert "$0.23 of $20.00 today" in as_alice.get("/").content.decode()
+    assert "$1.23 of $20.00 today" in client.get("/").content.decode()
+
+
+def _today(client: Client, story: Story, whose: str) -> list[str]:
+    page = html.unescape(page_of(client, story))
+    row = page[page.index(f"money of {whose} today") :]
+    return re.findall(r"\$[\d.]+", row)[:2]
 
 
 @pytest.mark.parametrize("tail", ["", "top", "report.md", "report.json", "evidence/E1"])
