@@ -43,12 +43,17 @@ from tools.tickets.opening import destination
 LEAST_FREE = 200_000_000  # bytes: a database and its copy need room
 RECENT = timedelta(days=7)  # how long doctor speaks of a message that was given up
 STALE_S = 3_600  # telemetry that is older answers questions about yesterday
+AHEAD_S = 120  # clocks differ by seconds; more is a zone that was read wrongly
 
 
 class Verdict(StrEnum):
     OK = "ok"
     WARNING = "warning"  # works, but not as well as it could
     BROKEN = "broken"  # something that is needed does not work
+
+    @property
+    def glyph(self) -> str:
+        return {"ok": "✓", "warning": "⚠", "broken": "✗"}[self.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +220,13 @@ def finding_of(state: dict[str, Any], now: datetime) -> Finding:
     if not state["newest"]:
         return Finding(name, Verdict.WARNING, ", ".join([*parts, "nothing in it"]))
     age_s = (now - datetime.fromisoformat(state["newest"])).total_seconds()
-    parts.append(f"newest row {duration(max(age_s, 0))} old" if age_s >= 0 else f"newest row {duration(-age_s)} ahead")
+    if age_s < -AHEAD_S:
+        words = ", ".join([*parts, f"newest row {duration(-age_s)} ahead of now"])
+        hint = (
+            "Are its times local? Name their zone: timezone: Europe/Berlin in sources.yaml, or ?timezone= in its URL."
+        )
+        return Finding(name, Verdict.WARNING, words, hint)
+    parts.append(f"newest row {duration(max(age_s, 0))} old")
     # Changes are rare, and a folder may be a dump of last year on purpose: old is worth a word, not an alarm.
     is_stale = age_s > STALE_S and state["kind"] != "changes"
     return Finding(name, Verdict.WARNING if is_stale else Verdict.OK, ", ".join(parts))

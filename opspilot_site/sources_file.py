@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import yaml
 from django.core.exceptions import ImproperlyConfigured
 
-TEXTS = ("url", "kind", "env", "token_file", "user", "password_file", "api_key_file", "ca_file", "link")
+TEXTS = ("url", "kind", "env", "token_file", "user", "password_file", "api_key_file", "ca_file", "link", "timezone")
 MAPS = ("headers", "fields", "services")
 PARTS = ("time", "level", "service", "message")  # of `fields`
 KINDS = ("logs", "metrics", "traces", "changes")
@@ -62,6 +62,10 @@ def _add(found: SourcesFile, path: Path, name: str, entry: Any) -> None:
         url += f"{'&' if '?' in url else '?'}env={entry['env']}"
     fields = _texts(path, f"{where}, fields", entry.get("fields") or {})
     _refuse_unknown(path, f"{where}, fields", fields, PARTS)
+    if entry.get("timezone") and not url.startswith("file:"):
+        raise ImproperlyConfigured(
+            f"{path}, {where}: timezone is for files; a service tells its times with their zone."
+        )
     texts = {part: str(entry[part]) for part in TEXTS[3:] if entry.get(part)}
     maps = {part: _texts(path, f"{where}, {part}", entry[part]) for part in MAPS if entry.get(part)}
     found.urls.setdefault(kind, []).append((name, url))

@@ -140,7 +140,9 @@ def test_doctor_says_that_the_stop_switch_is_on(team: Team, shell: Shell) -> Non
     ("newest", "kind", "verdict", "words"),
     [
         (timedelta(seconds=8), "logs", "ok", "8 s old"), (timedelta(hours=2), "logs", "warning", "2 h old"),
-        (timedelta(days=3), "changes", "ok", "3 d old"), (timedelta(minutes=-5), "metrics", "ok", "5 min ahead"),
+        (timedelta(days=3), "changes", "ok", "3 d old"),
+        (timedelta(minutes=-5), "metrics", "warning", "5 min ahead of now"),
+        (timedelta(seconds=-5), "metrics", "ok", "0 ms old"),
     ],
 )  # fmt: skip
 def test_how_fresh_a_source_is_decides_its_finding(newest: timedelta, kind: str, verdict: str, words: str) -> None:
@@ -228,7 +230,7 @@ def test_source_check_shows_rows_as_parsed(shop: Path, team: Team, shell: Shell)
 
     assert "logs: billing" in out
     assert out.count("message=connection not available") == 3
-    assert "read as UTC" in out
+    assert "times that name no zone are read as UTC" in out
     assert "billing db_pool_active = 10 at 2026-03-04T11:59:00Z" in out
 
 
@@ -239,7 +241,7 @@ def test_source_check_of_a_name_that_is_none_lists_the_names(shop: Path, team: T
 
 
 def test_source_list_is_for_people_and_for_scripts(shop: Path, team: Team, shell: Shell) -> None:
-    assert "✓ shop: logs, 240 rows" in shell("source", "list").out
+    assert "⚠ shop: logs, 240 rows" in shell("source", "list").out
     assert {state["kind"] for state in json.loads(shell("source", "list", "--json").out)} == {
         "logs",
         "metrics",

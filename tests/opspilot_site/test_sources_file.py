@@ -56,6 +56,7 @@ def test_no_file_is_no_source(tmp_path: Path) -> None:
         ("sources: {a: {url: 'file:///x', kind: alerts}}", "kind is one of"),
         ("sources: {a: {url: 'file:///x', fields: {colour: x}}}", "colour is not known; known: time, level"),
         ("sources: {a: {url: 'file:///x', headers: [x]}}", "headers: must be a mapping"),
+        ("sources: {a: {url: 'loki+http://x', timezone: Europe/Berlin}}", "timezone is for files"),
         ("!!python/object/apply:os.system ['true']", "not valid YAML"),
     ],
 )

@@ -115,7 +115,7 @@ def test_a_folder_that_does_not_exist_says_so(tmp_path: Path) -> None:
 def test_a_folder_without_telemetry_says_what_was_looked_for(tmp_path: Path) -> None:
     write(tmp_path / "notes.txt", ["hello"])
     (problem,) = open_sources(tmp_path).problems()
-    assert "holds no telemetry. Looked for *.log, *.jsonl or *.ndjson" in problem
+    assert "holds no telemetry. Looked for *.log, *.out, *.jsonl or *.ndjson" in problem
 
 
 def test_one_broken_source_does_not_silence_the_others(shop: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tools.conftest import AS_OF, ask_folder, write
-from tools.sources.logs import json_lines, levels, text_lines
+from tests.tools.conftest import AS_OF, ask_folder, context_for, write
+from tools import registry
+from tools.sources import SourceSet, SourceSpec
+from tools.sources.logs import files, json_lines, levels, lines, text_lines
 from tools.sources.logs.masking import template_of
 from tools.sources.timestamps import iso_us
 
@@ -45,6 +48,13 @@ NINE = "2026-03-01T09:00:00Z"
         ("[Sun Mar 01 09:00:00.000 2026] [core:error] [pid 3] child died", NINE, "ERROR", ""),
         ("E0301 09:00:00.000000       1 reflector.go:12] failed to list", NINE, "ERROR", ""),
         ("1772355600.5 INFO up", "2026-03-01T09:00:00.500000Z", "INFO", ""),
+        ("1772355600000000 WARN up", NINE, "WARN", ""),
+        ("1772355600000000000 WARN up", NINE, "WARN", ""),
+        ("2026-03-01 09:00:00.000 +00:00 [WRN] slow", NINE, "WARN", ""),
+        ("2026-03-01 10:00:00 +0100 ERROR slow", NINE, "ERROR", ""),
+        ("2026-03-01 10:00:00.000 CET [123] user@db ERROR:  deadlock detected", NINE, "ERROR", ""),
+        ("2026-03-01 04:00:00 EST ERROR slow", NINE, "ERROR", ""),
+        ("01.03.2026 09:00:00,000 ERROR slow", NINE, "ERROR", ""),
     ],
 )
 def test_a_text_line_gives_its_time_level_and_service(line: str, at: str, level: str, service: str) -> None:
@@ -79,7 +89,35 @@ def test_a_line_without_a_time_belongs_to_the_one_above(line: str) -> None:
         ('{"time": 1772355600000, "level": 50, "app": "a", "msg": "m"}', "ERROR", "a", "m"),
         ('{"ts": 1772355600.0, "level": "INFO", "service": {"name": "a"}, "event": "m"}', "INFO", "a", "m"),
         ('{"time": "2026-03-01T09:00:00Z", "stream": "stderr", "log": "m"}', "", "", "m"),
-        ('{"time": "2026-03-01T09:00:00Z", "msg": {"nested": 1}}', "", "", "{'nested': 1}"),
+        (
+            '{"@timestamp": "2026-03-01T09:00:00Z", "log": {"level": "warn"}, "service": {"name": "a"}, "msg": "m"}',
+            "WARN",
+            "a",
+            "m",
+        ),
+        ('{"time": 1772355600000, "level": 40, "pid": 7, "hostname": "h", "name": "a", "msg": "m"}', "WARN", "a", "m"),
+        ('{"time": 1772355600000, "level": 40, "name": "a.logger", "msg": "m"}', "WARN", "", "m"),
+        ('{"version": "1.1", "short_message": "m", "timestamp": 1772355600.0, "level": 3}', "ERROR", "", "m"),
+        (
+            '{"__REALTIME_TIMESTAMP": "1772355600000000", "PRIORITY": "4", "SYSLOG_IDENTIFIER": "a", "MESSAGE": "m"}',
+            "WARN",
+            "a",
+            "m",
+        ),
+        (
+            '{"timestamp": "2026-03-01T09:00:00Z", "severity": "ERROR", "jsonPayload": {"message": "m"},'
+            ' "resource": {"labels": {"container_name": "a"}}}',
+            "ERROR",
+            "a",
+            "m",
+        ),
+        (
+            '{"timeUnixNano": "1772355600000000000", "severityText": "WARN", "body": {"stringValue": "m"}}',
+            "WARN",
+            "",
+            "m",
+        ),
+        ('{"time": "2026-03-01T09:00:00Z", "msg": {"nested": 1}}', "", "", '{"nested": 1}'),
     ],
 )
 def test_a_json_line_is_read_under_the_names_in_use(line: str, level: str, service: str, message: str) -> None:
@@ -113,10 +151,104 @@ def test_the_message_is_what_follows_time_and_level(line: str, message: str) -> 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_whatever_make_the_parsers_fail(line: bytes) -> None:
+    for one in (line, b"{" + line, b'{"log":' + line, b"2026-03-01T09:00:00Z stdout F " + line, b"web-1 | " + line):
+        lines.head(one, NEWEST)
+        lines.body(one)
     text_lines.head(line, NEWEST)
     text_lines.body(line)
     json_lines.head(b"{" + line)
     json_lines.body(b"{" + line)
+
+
+@pytest.mark.parametrize(
+    ("line", "level", "service", "message"),
+    [
+        ('2026-03-01T09:00:00.000000000Z stderr F {"level":"error","msg":"m","service":"a"}', "ERROR", "a", "m"),
+        ("2026-03-01T10:00:00.000000000+01:00 stdout F 2026-03-01 08:59:59,9 WARN m", "WARN", "", "m"),
+        ("2026-03-01T09:00:00Z stdout F no words on its level", "", "", "no words on its level"),
+        ('2026-03-01T09:00:00.0Z {"level":"error","msg":"m"}', "ERROR", "", "m"),
+        ('{"log":"2026-03-01 08:59:59 ERROR m\\n","stream":"x","time":"2026-03-01T09:00:00.0Z"}', "ERROR", "", "m"),
+        ('{"log":"{\\"level\\":\\"warn\\",\\"msg\\":\\"m\\"}\\n","stream":"stdout","time":"2026-03-01T09:00:00Z"}',
+         "WARN", "", "m"),
+        ("orders-api-1  | 2026-03-01T09:00:00Z ERROR m", "ERROR", "orders-api", "m"),
+        ('web  | 2026-03-01T09:00:00.1Z {"level":"error","msg":"m","service":"a"}', "ERROR", "web", "m"),
+        ("\x1b[2m2026-03-01T09:00:00Z\x1b[0m \x1b[31mERROR\x1b[0m m", "ERROR", "", "m"),
+        ("\ufeff2026-03-01T09:00:00Z ERROR m", "ERROR", "", "m"),
+    ],
+)  # fmt: skip
+def test_what_a_container_runtime_or_a_terminal_put_around_a_line_is_taken_off(
+    line: str, level: str, service: str, message: str
+) -> None:
+    head = lines.head(line.encode(), NEWEST)
+    assert head is not None
+    assert iso_us(head.at_us)[:19] == NINE[:19]
+    assert (levels.name(head.level), head.service) == (level, service)
+    assert lines.body(line.encode()).message == lines.message(line.encode()) == message
+
+
+@pytest.mark.parametrize("form", ["{at} stderr F {text}", '{{"log":"{text}\\n","stream":"stderr","time":"{at}"}}'])
+def test_a_stack_trace_of_a_container_is_kept_whole(tmp_path: Path, form: str) -> None:
+    """The runtime stamps each of its lines."""
+    trace = ["ERROR boom", "    at Pool.take(Pool.java:12)", "Caused by: java.net.SocketTimeoutException", "INFO on"]
+    write(
+        tmp_path / "app.log", [form.format(at=f"2026-03-01T09:59:0{n}.0Z", text=text) for n, text in enumerate(trace)]
+    )
+
+    found = ask_folder(tmp_path, "search_logs", AS_OF, level="ERROR").data["matches"]
+
+    assert [one["message"] for one in found] == ["\n".join(trace[:3])]
+    assert found[0]["where"] == "app.log:1"
+
+
+def test_times_without_a_zone_are_those_of_the_source(tmp_path: Path) -> None:
+    local = ["2026-03-01 10:59:00 ERROR plain", "Mar  1 10:59:01 host cron: syslog", "ts=2026-03-01T10:59:02 msg=pairs"]
+    write(tmp_path / "app.log", [*local, "2026-03-01 09:59:03Z ERROR with a zone"])
+    write(tmp_path / "app.jsonl", ['{"time": "2026-03-01 10:59:04", "msg": "json"}'])
+    write(tmp_path / "metrics.csv", ["timestamp,service,metric,value", "2026-03-01 10:59:00,a,m,1"])
+    write(
+        tmp_path / "context" / "deploys.json",
+        ['[{"service": "a", "version": "1", "timestamp": "2026-03-01 10:59:00"}]'],
+    )
+    os.utime(tmp_path / "app.log", (AS_OF.timestamp(), AS_OF.timestamp()))
+    sources = SourceSet([SourceSpec("shop", f"{tmp_path.as_uri()}?timezone=Europe/Berlin")])
+
+    found = registry.get("search_logs").run(context_for(sources), registry.get("search_logs").params())
+
+    assert [one["at"] for one in found.data["matches"]] == [f"2026-03-01T09:59:0{n}Z" for n in (4, 3, 2, 1, 0)]
+    assert {state.newest.minute for state in sources.states() if state.newest} == {59}
+    assert {state.newest.hour for state in sources.states() if state.newest} == {9}
+
+
+@pytest.mark.parametrize(
+    ("query", "words"), [("timezone=Berlin", "'Berlin' is no time zone"), ("zone=UTC", "says zone")]
+)
+def test_a_zone_that_is_none_is_said(tmp_path: Path, query: str, words: str) -> None:
+    write(tmp_path / "app.log", ["2026-03-01 10:59:00 ERROR plain"])
+    (problem,) = SourceSet([SourceSpec("shop", f"{tmp_path.as_uri()}?{query}")]).problems()
+    assert words in problem
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_what_windows_writes_is_read(tmp_path: Path, encoding: str) -> None:
+    text = "2026-03-01T09:59:00Z ERROR grün\r\n2026-03-01T09:59:01Z INFO on\r\n"
+    mark = "\ufeff" if encoding == "utf-16-be" else ""
+    (tmp_path / "app.log").write_bytes((mark + text).encode(encoding))
+
+    assert [one["message"] for one in ask_folder(tmp_path, "search_logs").data["matches"]] == ["on", "grün"]
+
+
+@pytest.mark.parametrize(
+    ("file", "service"),
+    [
+        ("orders.log", "orders"), ("orders.log.1", "orders"), ("orders.log.2026-03-01", "orders"),
+        ("orders-2026-03-01.0.log.gz", "orders"), ("orders.2026-03-01.log", "orders"),
+        ("orders-20260301.log", "orders"), ("catalina.out", "catalina"), ("orders-2.log", "orders-2"),
+        ("orders-7d9f-x2_shop_cart-" + "0a" * 32 + ".log", "cart"), ("messages", ""), ("syslog.1", ""),
+    ],
+)  # fmt: skip
+def test_a_files_name_says_whose_log_it_is(file: str, service: str) -> None:
+    assert files.NAME.match(file)
+    assert files.default_service(file) == service
 
 
 def test_a_stack_trace_joins_the_entry_above_it(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ def test_rotated_and_packed_neighbours_are_read_with_it(tmp_path: Path) -> None:
     (tmp_path / "app.log.1").write_bytes(lines[1])
     (tmp_path / "app.log.2.gz").write_bytes(gzip.compress(lines[2]))
     (tmp_path / "app.log-20260301.zst").write_bytes(zstandard.compress(lines[3]))
+    (tmp_path / "app.log.2026-02-28").write_bytes(lines[3].replace(b"hour 3", b"by day"))
+    (tmp_path / "app.2026-02-27.log").write_bytes(lines[3].replace(b"hour 3", b"day within"))
     (tmp_path / "app.log.old").write_bytes(lines[4])
     (tmp_path / "app.login.log").write_bytes(lines[4])
     tool = registry.get("search_logs")
@@ -26,5 +28,7 @@ def test_rotated_and_packed_neighbours_are_read_with_it(tmp_path: Path) -> None:
 
     result = tool.run(context_for(sources), tool.params.model_validate({"since": "1d"}))
 
-    assert [one["message"] for one in result.data["matches"]] == ["hour 0", "hour 1", "hour 2", "hour 3"]
-    assert result.data["services"] == {"": 4}
+    assert [one["message"] for one in result.data["matches"]] == [
+        "hour 0", "hour 1", "hour 2", "day within", "hour 3", "by day",
+    ]  # fmt: skip
+    assert result.data["services"] == {"": 6}

@@ -24,7 +24,7 @@ from tools.sources.words import clean_value, first_of, text_of
 
 BASELINE = "baseline"
 LOOKED_FOR = (
-    "*.log, *.jsonl or *.ndjson (also .gz, .zst), metrics*.csv or metrics*.parquet, traces.json, topology.csv, "
+    "*.log, *.out, *.jsonl or *.ndjson (also .gz, .zst), metrics*.csv or metrics*.parquet, traces.json, topology.csv, "
     "context/deploys.json, context/commits.json, context/flags.json, status_feed.json, here or one folder down; "
     "runbooks/*.md"
 )
@@ -51,6 +51,7 @@ class Folder:
     traces: list[str] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     topology: str = ""
+    zone: str = "UTC"  # of times that name none
     patterns_file: str = ""
     alert_file: str = ""
 
@@ -64,16 +65,16 @@ class Folder:
         return {kind for kind, is_there in there.items() if is_there}
 
     def open_logs(self) -> FileLogs:
-        return FileLogs(self.name, self.root, self.logs)
+        return FileLogs(self.name, self.root, self.logs, self.zone)
 
     def open_metrics(self) -> FileMetrics:
-        return FileMetrics(self.name, self.root, self.metrics)
+        return FileMetrics(self.name, self.root, self.metrics, self.zone)
 
     def open_traces(self) -> FileTraces:
-        return FileTraces(self.name, self.root, self.traces, self.topology)
+        return FileTraces(self.name, self.root, self.traces, self.topology, self.zone)
 
     def open_changes(self) -> FileChanges:
-        return FileChanges(self.name, self.root, self.changes)
+        return FileChanges(self.name, self.root, self.changes, self.zone)
 
     def alert(self) -> dict[str, Any]:
         """alert.json as it stands; {} where there is none that can be read."""
@@ -93,18 +94,18 @@ class Folder:
         return [pattern for pattern in found if pattern.signature]
 
 
-def open_path(name: str, path: Path) -> Folder:
+def open_path(name: str, path: Path, zone: str = "UTC") -> Folder:
     """A folder, or a single file. Raises Refused in words when nothing is there to be read."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
         raise Refused(f"{path}: {error.strerror or error}") from None
     if stat.S_ISDIR(mode):
-        return _explore(name, path)
+        return _explore(name, path, zone)
     if not stat.S_ISREG(mode):
         raise Refused(f"{path}: not a regular file or folder (a pipe, socket or device)")
     real = path.resolve()
-    folder = Folder(name, Root(real.parent))
+    folder = Folder(name, Root(real.parent), zone=zone)
     _sort_in(folder, real.name)
     if not folder.kinds():
         folder.logs.append(real.name)  # whatever its name, a single file is taken for a log
@@ -114,8 +115,10 @@ def open_path(name: str, path: Path) -> Folder:
 
 
 def _rotated(root: Root, name: str) -> list[str]:
-    """What logrotate made of that log: app.log.1, app.log.2.gz, app.log-20260301.zst."""
-    neighbour = re.compile(rf"{re.escape(name)}[.-]\d{{1,10}}(?:\.gz|\.zst)?\Z")
+    """What was made of that log: app.log.1, app.log.2.gz, app.log-20260301.zst, app.2026-03-01.log."""
+    stem, dot, suffix = name.rpartition(".")
+    inner = rf"|{re.escape(stem)}[.-]\d{{4}}-?\d\d-?\d\d[\d._-]*\.{re.escape(suffix)}" if dot else ""
+    neighbour = re.compile(rf"(?:{re.escape(name)}[.-]\d[\d._-]{{0,24}}{inner})(?:\.gz|\.zst)?\Z")
     try:
         return [one for one in root.names() if neighbour.match(one)]
     except Refused:
@@ -127,13 +130,13 @@ def baseline_of(folder: Folder) -> Folder | None:
     if not folder.root.is_folder(BASELINE):
         return None
     try:
-        return _explore(f"{folder.name}-{BASELINE}", folder.root.path / BASELINE)
+        return _explore(f"{folder.name}-{BASELINE}", folder.root.path / BASELINE, folder.zone)
     except Refused:
         return None
 
 
-def _explore(name: str, path: Path) -> Folder:
-    folder = Folder(name, Root(path))
+def _explore(name: str, path: Path, zone: str) -> Folder:
+    folder = Folder(name, Root(path), zone=zone)
     seen = {folder.root.path}  # a link back to a folder that was explored would count its rows twice
     for entry in folder.root.names():
         if entry != BASELINE and folder.root.is_folder(entry):

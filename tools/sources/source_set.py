@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
+from zoneinfo import ZoneInfo
 
 from tools.base import ToolError
 from tools.sources.backends import OPENERS, Store
@@ -187,7 +188,15 @@ def _open(spec: SourceSpec) -> Opened:
 
 
 def _folder(spec: SourceSpec, path: Path) -> Store:
-    folder = open_path(spec.name, path)
+    given = dict(parse_qsl(urlsplit(spec.url).query))
+    if unknown := set(given) - {"timezone", "env"}:
+        raise Refused(f"its URL says {', '.join(sorted(unknown))}; it may say timezone, env")
+    zone = spec.options.timezone or given.get("timezone") or "UTC"
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        raise Refused(f"{zone!r} is no time zone; write it as Europe/Berlin") from None
+    folder = open_path(spec.name, path, zone)
     return RenamedFolder(folder, Names(dict(spec.options.services))) if spec.options.services else folder
 
 

@@ -22,6 +22,7 @@ class SourceOptions:
     access: Access = field(default_factory=Access)
     fields: tuple[tuple[str, str], ...] = ()  # our word (time, level, service, message) → the source's field or label
     services: tuple[tuple[str, str], ...] = ()  # the source's name of a service → the name everybody else uses
+    timezone: str = ""  # of times in files that name none; empty is UTC
     link: str = ""  # of "Open in source", with {query}, {since_ms}, {until_ms}; else the source's own page
 
     def named(self, name: str) -> str:
@@ -35,6 +36,7 @@ def read_options(raw: Mapping[str, Any]) -> SourceOptions:
         access=Access(**access, headers=_pairs(raw.get("headers"))),
         fields=_pairs(raw.get("fields")),
         services=_pairs(raw.get("services")),
+        timezone=str(raw.get("timezone") or ""),
         link=str(raw.get("link") or ""),
     )
 
@@ -43,7 +45,8 @@ def pack_options(options: SourceOptions) -> dict[str, Any]:
     """JSON that `read_options` takes."""
     packed = asdict(options.access) | {"fields": options.fields, "services": options.services}
     pairs = {name: dict(packed[name]) for name in ("headers", "fields", "services")}
-    return {name: value for name, value in (packed | pairs | {"link": options.link}).items() if value}
+    texts = {"timezone": options.timezone, "link": options.link}
+    return {name: value for name, value in (packed | pairs | texts).items() if value}
 
 
 def _pairs(raw: object) -> tuple[tuple[str, str], ...]:

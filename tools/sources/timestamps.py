@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -12,7 +12,13 @@ MICROSECOND = timedelta(microseconds=1)
 _EPOCH_UNITS = ((1e8, 1e11, 1_000_000), (1e11, 1e14, 1_000), (1e14, 1e17, 1))
 _NANOSECONDS = (1e17, 7e18)
 _NUMBER = re.compile(r"\d{9,19}(\.\d{1,9})?\Z")
-_ZONE_WORD = re.compile(r"\s*(?:UTC|GMT|Z)\Z", re.IGNORECASE)
+# Hours from UTC of the names that logs write, PostgreSQL's foremost. Of those with two meanings the one in wider use.
+ZONES = {
+    "CET": 1, "CEST": 2, "MET": 1, "MEST": 2, "EET": 2, "EEST": 3, "WET": 0, "WEST": 1, "BST": 1, "MSK": 3,
+    "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+    "JST": 9, "KST": 9, "HKT": 8, "SGT": 8, "IST": 5.5, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
+}  # fmt: skip
+_ZONE = re.compile(rf"\s*(UTC|GMT|Z|{'|'.join(ZONES)})\Z|\s([+-]\d\d:?\d\d)\Z", re.IGNORECASE)
 _FORMATS = ("%d/%b/%Y:%H:%M:%S %z", "%a %b %d %H:%M:%S.%f %Y", "%a %b %d %H:%M:%S %Y", "%a, %d %b %Y %H:%M:%S %z")
 
 
@@ -72,13 +78,25 @@ def _iso_format(text: str) -> datetime | None:
 
 def _other_format(text: str) -> datetime | None:
     if text[:4].isdigit():
-        return _iso_format(_ZONE_WORD.sub("", text).replace("/", "-", 2))
+        return _zoned(text.replace("/", "-", 2))
     for form in _FORMATS:
         try:
             return datetime.strptime(text, form)
         except ValueError:
             continue
     return None
+
+
+def _zoned(text: str) -> datetime | None:
+    """ISO with a zone behind a blank, or a zone's name."""
+    zone = _ZONE.search(text)
+    if zone is None:
+        return _iso_format(text)
+    if zone[2]:
+        return _iso_format(f"{text[: zone.start()]}{zone[2]}")
+    moment = _iso_format(text[: zone.start()])
+    hours = ZONES.get(zone[1].upper(), 0)
+    return moment and moment.replace(tzinfo=timezone(timedelta(hours=hours)))
 
 
 def _epoch_us(number: float) -> int | None:

@@ -12,8 +12,6 @@ from agent.jobs import tool_host
 from opspilot_site.diagnosis import Finding, Verdict, ask_model, examine
 from runs.presentation.display import reveal
 
-GLYPHS = {Verdict.OK: "✓", Verdict.WARNING: "⚠", Verdict.BROKEN: "✗"}
-
 
 class Command(BaseCommand):
     help = "Say what is configured, what answers and what is missing. Exit 1 if something that is needed is broken."
@@ -44,5 +42,5 @@ class Command(BaseCommand):
 
 
 def _lines(finding: Finding) -> list[str]:
-    first = f"{GLYPHS[finding.verdict]} {finding.name:<16} {reveal(finding.words)}"
+    first = f"{finding.verdict.glyph} {finding.name:<16} {reveal(finding.words)}"
     return [first, f"{'':19}{reveal(finding.hint)}"] if finding.hint else [first]

@@ -7,7 +7,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from agent.execute import ask_once, look_at_sources
 from agent.jobs import tool_host
-from opspilot_site.diagnosis import Finding, Verdict, finding_of
+from opspilot_site.diagnosis import Finding, finding_of
 from opspilot_site.dotenv import add_to_list
 from runs.models import Run
 from runs.presentation.display import reveal
@@ -24,12 +24,13 @@ from runs.sources import Source, chosen_sources, configured_sources
 from tools.base import ToolError
 from tools.sources import parse_spec
 
-SECRETS = {
+BESIDE = {
     "token_file": "a file with a bearer token",
     "user": "for a password, with --password-file",
     "password_file": "a file with the password of --user",
     "api_key_file": "a file with an API key, as Elasticsearch has them",
     "ca_file": "a certificate authority of your own, as PEM",
+    "timezone": "of times in files that name none, as Europe/Berlin; else UTC",
 }
 ROWS_SHOWN = 3
 SERVICES_SHOWN = 12
@@ -54,8 +55,8 @@ class Command(BaseCommand):
         add = verbs.add_parser("add", help="look at a URL or folder and add it to .env")
         add.add_argument("url", help="file:///var/log/shop, a folder, loki+https://…, prometheus+http://…, git:///…")
         add.add_argument("--name", default="", help="what it is called; else after its last part")
-        for part in SECRETS:
-            add.add_argument(f"--{part.replace('_', '-')}", default="", help=SECRETS[part])
+        for part in BESIDE:
+            add.add_argument(f"--{part.replace('_', '-')}", default="", help=BESIDE[part])
         add.add_argument("--kind", default="data", choices=settings.SOURCE_KINDS, help="data: all that it holds")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -66,7 +67,7 @@ class Command(BaseCommand):
                 case "check":
                     self._check(_named(options["name"]))
                 case "add":
-                    given = {part: options[part] for part in SECRETS if options[part]}
+                    given = {part: options[part] for part in BESIDE if options[part]}
                     self._add(_with(options["url"], given), options["name"], options["kind"])
         except (ToolError, Refused) as error:
             raise CommandError(str(error), returncode=2) from None
@@ -104,12 +105,15 @@ class Command(BaseCommand):
 
     def _say(self, findings: list[Finding]) -> None:
         for finding in findings:
-            glyph = "✗" if finding.verdict == Verdict.BROKEN else "✓"
-            self.stdout.write(f"{glyph} {finding.name.removeprefix('source ')}: {reveal(finding.words)}")
+            self.stdout.write(
+                f"{finding.verdict.glyph} {finding.name.removeprefix('source ')}: {reveal(finding.words)}"
+            )
+            if finding.hint:
+                self.stdout.write(f"  {reveal(finding.hint)}")
 
 
 def _with(url: str, given: dict[str, str]) -> str:
-    """The URL with where the secrets stand; they themselves stay in their files."""
+    """The URL with its zone and with where the secrets stand; they themselves stay in their files."""
     return f"{url}{'&' if '?' in url else '?'}{urlencode(given)}" if given else url
 
 
@@ -156,7 +160,7 @@ def _as_parsed(source: Source, state: dict[str, Any]) -> list[str]:
     more = f" and {len(state['services']) - SERVICES_SHOWN} more" if len(state["services"]) > SERVICES_SHOWN else ""
     lines = [
         f"  {state['kind']}: {reveal(services)}{more}",
-        f"    {_reach(state)}, read as {newest.tzname()}",
+        f"    {_reach(state)}{_zone(source)}",
     ]
     shown = rows(result.data) if result.data else [result.summary]
     return lines + [f"    {reveal(_row(row))}" for row in shown[:ROWS_SHOWN]]
@@ -165,6 +169,16 @@ def _as_parsed(source: Source, state: dict[str, Any]) -> list[str]:
 def _reach(state: dict[str, Any]) -> str:
     """A service does not say how far back it reaches."""
     return f"from {state['oldest']} to {state['newest']}" if state["oldest"] else f"newest row of {state['newest']}"
+
+
+def _zone(source: Source) -> str:
+    """How times that name no zone were read; a service tells its times with theirs."""
+    parts = urlsplit(source["url"])
+    if parts.scheme != "file":
+        return ""
+    written = settings.SOURCES_FILE.options.get(source["name"], {}).get("timezone")
+    zone = written or dict(parse_qsl(parts.query)).get("timezone") or "UTC"
+    return f"; times that name no zone are read as {zone}"
 
 
 def _row(row: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tools.sources.changes.change import Change, ChangeKind
 from tools.sources.confined import Fingerprint, Refused, Root
@@ -100,12 +101,13 @@ FILES = {
 
 
 @lru_cache(maxsize=64)
-def _read(root: str, file: str, seen: Fingerprint) -> tuple[list[Change], int]:
+def _read(root: str, file: str, seen: Fingerprint, zone: str) -> tuple[list[Change], int]:
     kept, folder = FILES[file.rsplit("/", 1)[-1]], Root(root)
     rows, skipped = read_rows(folder, file, kept.keys)
     if kept.kind == "status":
         rows = _with_feed_fields(read_json(folder, file), rows)
-    changes = [kept.read(row, at_us) for row in rows if (at_us := read_us(first_of(row, TIMES))) is not None]
+    times = (read_us(first_of(row, TIMES), ZoneInfo(zone)) for row in rows)
+    changes = [kept.read(row, at_us) for row, at_us in zip(rows, times, strict=True) if at_us is not None]
     return changes, skipped + len(rows) - len(changes)
 
 
@@ -122,6 +124,7 @@ class FileChanges:
     name: str
     root: Root
     files: list[str]
+    zone: str = "UTC"
     notes: list[str] = field(default_factory=list)
     skipped: int = 0
 
@@ -131,7 +134,7 @@ class FileChanges:
         self.notes, self.skipped = [], 0
         for file in self.files:
             try:
-                changes, skipped = _read(str(self.root.path), file, self.root.fingerprint(file))
+                changes, skipped = _read(str(self.root.path), file, self.root.fingerprint(file), self.zone)
             except Refused as refusal:
                 self.notes.append(str(refusal))
                 continue

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
+from mmap import mmap
+from zoneinfo import ZoneInfo
 
 from tools.sources.confined import Fingerprint, Refused, Root
 from tools.sources.logs import index
@@ -15,8 +17,13 @@ from tools.sources.logs.search import LogHits, LogQuery
 from tools.sources.spec import SourceState, problem_of
 from tools.sources.timestamps import from_us, iso_us
 
-NAME = re.compile(r".+\.(?:log|jsonl|ndjson)(?:[.-]\d{1,10})?(?:\.gz|\.zst)?\Z", re.IGNORECASE)
-_SUFFIXES = re.compile(r"\.(?:log|jsonl|ndjson)\b.*\Z", re.IGNORECASE)
+_WHEN = r"(?:[.-]\d[\d._-]{0,24})?"  # of a rotated file: .1, -20260301, .2026-03-01.7
+NAME = re.compile(rf"(?:.+\.(?:log|jsonl|ndjson|out|err)|syslog|messages){_WHEN}(?:\.gz|\.zst)?\Z", re.IGNORECASE)
+_SUFFIXES = re.compile(rf"(?:\.(?:log|jsonl|ndjson|out|err)\b.*|{_WHEN}(?:\.gz|\.zst)?)\Z", re.IGNORECASE)
+_DAY = re.compile(r"[._-]\d{4}-?\d\d-?\d\d(?:[._-]\d+)*\Z")
+_POD = re.compile(r"[^_]+_[^_]+_(.+)-[0-9a-f]{64}\Z")  # POD_NAMESPACE_CONTAINER-ID, as Kubernetes links them
+MAX_UTF16 = 32 * 2**20
+_UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _NAMELESS = """
     log logs events output app application server service stdout stderr console all out error errors access system
     messages syslog debug current combined
@@ -25,18 +32,33 @@ _SAYS_NOTHING = frozenset(_NAMELESS.split())  # stems that name no service
 
 
 @lru_cache(maxsize=64)
-def _read(root: str, name: str, seen: Fingerprint) -> LogFile | LargeLog:
+def _read(root: str, name: str, seen: Fingerprint, zone: str) -> LogFile | LargeLog:
     """Kept by fingerprint: a file that grew is read again."""
-    modified = datetime.fromtimestamp(seen.modified_ns / 1e9, UTC)
-    content, service = Root(root).content(name), default_service(name)
+    modified = datetime.fromtimestamp(seen.modified_ns / 1e9, ZoneInfo(zone))
+    content, service = _as_utf8(name, Root(root).content(name)), default_service(name)
     if len(content) > index.MAX_INDEXED:
         return LargeLog(name, content, service, modified)
     return LogFile(index.build(name, content, service, modified))
 
 
+def _as_utf8(name: str, content: mmap | bytes) -> mmap | bytes:
+    """The content itself, or what Windows' tools write as UTF-16: readers look for line ends byte by byte."""
+    encoding = _UTF16.get(content[:2])
+    if encoding is None:
+        return content
+    if len(content) > MAX_UTF16:
+        size = len(content) // 2**20
+        raise Refused(
+            f"{name}: {size} MB of UTF-16, more than the {MAX_UTF16 // 2**20} MB that are read; make it UTF-8"
+        )
+    return content[2:].decode(encoding, "replace").encode()
+
+
 def default_service(name: str) -> str:
     """The file's stem, for lines that name no service; "" where the stem names none either."""
-    stem = _SUFFIXES.sub("", name.rsplit("/", 1)[-1])
+    stem = _DAY.sub("", _SUFFIXES.sub("", name.rsplit("/", 1)[-1]))
+    if pod := _POD.match(stem):
+        return pod[1]
     return "" if stem.lower() in _SAYS_NOTHING else stem
 
 
@@ -47,6 +69,7 @@ class FileLogs:
     name: str
     root: Root
     files: list[str]
+    zone: str = "UTC"  # of times that name none
     notes: list[str] = field(default_factory=list)
 
     def opened(self) -> list[LogFile | LargeLog]:
@@ -54,7 +77,7 @@ class FileLogs:
         found, self.notes = [], []
         for file in self.files:
             try:
-                log = _read(str(self.root.path), file, self.root.fingerprint(file))
+                log = _read(str(self.root.path), file, self.root.fingerprint(file), self.zone)
             except Refused as refusal:
                 self.notes.append(str(refusal))
                 continue

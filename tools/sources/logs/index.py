@@ -11,8 +11,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from tools.sources.logs import json_lines, levels, text_lines
-from tools.sources.logs.entry import Body, Entry, Head
+from tools.sources.logs import levels, lines
+from tools.sources.logs.entry import Body, Entry
 
 MAX_INDEXED = 32 * 2**20  # an index of more would cost more memory than it saves time
 MAX_LINE = 2**20
@@ -39,13 +39,10 @@ class LogIndex:
         return self.content[self.starts[row] : self.ends[row]]
 
     def body(self, row: int) -> Body:
-        line = self.raw(row)
-        return json_lines.body(line) if line[:1] == b"{" else text_lines.body(line)
+        return lines.body(self.raw(row))
 
     def message(self, row: int) -> str:
-        """Only the message: a few times cheaper than the whole body."""
-        line = self.raw(row)
-        return json_lines.message(line) if line[:1] == b"{" else text_lines.body(line).message
+        return lines.message(self.raw(row))
 
     def entry(self, row: int) -> Entry:
         body = self.body(row)
@@ -68,9 +65,9 @@ def build(file: str, content: mmap.mmap | bytes, default_service: str, modified:
     for number, start, end in _lines(index):
         line = content[start : min(end, start + MAX_LINE)]
         is_json = line[:1] == b"{"
-        head = _head(line, is_json, end - start, modified)
+        head = None if is_json and end - start > MAX_LINE else lines.head(line, modified)
         if head is None:
-            if is_json or only_json or not times:
+            if not times or (only_json and not is_json) or lines.stands_alone(line):
                 index.skipped += 1
             else:
                 index.ends[-1] = end
@@ -88,12 +85,6 @@ def build(file: str, content: mmap.mmap | bytes, default_service: str, modified:
     index.services = np.frombuffer(services, np.int32) if services else index.services
     index.escaped = np.frombuffer(escaped, np.int8).astype(np.bool_) if escaped else index.escaped
     return index
-
-
-def _head(line: bytes, is_json: bool, length: int, modified: datetime) -> Head | None:
-    if is_json:
-        return json_lines.head(line) if length <= MAX_LINE else None
-    return text_lines.head(line, modified)
 
 
 def _lines(index: LogIndex) -> Iterator[tuple[int, int, int]]:

@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 import re2
 
-from tools.sources.logs import json_lines, levels, text_lines
+from tools.sources.logs import levels, lines
 from tools.sources.logs.entry import Entry, Head
 from tools.sources.logs.literals import Prefilter, prefilter_for
 from tools.sources.logs.masking import kinds_of, template_of
@@ -121,7 +121,7 @@ class LargeLog:
         while True:
             if head := self._head(start, end):
                 return Hit(start, end, head)
-            if heads_only or start <= max(limit, 0) or self.content[start : start + 1] == b"{":
+            if heads_only or start <= max(limit, 0) or lines.stands_alone(self.content[start:end]):
                 return None
             end = start - 1
             above = self.content.rfind(b"\n", max(limit, 0), end)
@@ -131,9 +131,7 @@ class LargeLog:
 
     def _head(self, start: int, end: int) -> Head | None:
         line = self.content[start : min(end, start + MAX_LINE)]
-        if line[:1] == b"{":
-            return json_lines.head(line) if end - start <= MAX_LINE else None
-        return text_lines.head(line, self._modified)
+        return None if line[:1] == b"{" and end - start > MAX_LINE else lines.head(line, self._modified)
 
     def _count(self, found: list[Hit], query: LogQuery) -> LogHits:
         inside = [hit for hit in found if query.since_us <= hit.head.at_us < query.until_us]
@@ -167,25 +165,23 @@ class LargeLog:
         return TemplateCount(len(hits), first.head.at_us, last_us, service, self._entry(first).message)
 
     def _message(self, hit: Hit) -> str:
-        line = self.content[hit.start : min(hit.end, hit.start + NEAR)]
-        return json_lines.message(line) if line[:1] == b"{" else text_lines.body(line).message
+        return lines.message(self.content[hit.start : min(hit.end, hit.start + NEAR)])
 
     def _entry(self, hit: Hit) -> Entry:
         """With the lines below that carry no time. Its place is a byte's: counting lines would read the file."""
-        line = self.content[hit.start : self._entry_end(hit)]
-        body = json_lines.body(line) if line[:1] == b"{" else text_lines.body(line)
+        body = lines.body(self.content[hit.start : self._entry_end(hit)])
         service = hit.head.service or self.default_service
         where = f"{self.file}@{hit.start}"
         return Entry(hit.head.at_us, service, levels.name(hit.head.level), body.message, where, body.fields)
 
     def _entry_end(self, hit: Hit) -> int:
         end, limit = min(hit.end, hit.start + NEAR), min(hit.start + NEAR, len(self.content))
-        if self.content[hit.start : hit.start + 1] == b"{":
+        if lines.stands_alone(self.content[hit.start : hit.end]):
             return hit.end
         while end < limit:
             below = self.content.find(b"\n", end + 1, limit)
             below = limit if below < 0 else below
-            if below <= end + 1 or self.content[end + 1 : end + 2] == b"{" or self._head(end + 1, below):
+            if below <= end + 1 or lines.stands_alone(self.content[end + 1 : below]) or self._head(end + 1, below):
                 break
             end = below
         return end

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 LEVELS = ("DEBUG", "INFO", "WARN", "ERROR", "FATAL")  # a level's rank is its index
 UNKNOWN = -1
+_SYSLOG = (4, 4, 4, 3, 2, 1, 1, 0)
 
 _NAMES = {
-    **dict.fromkeys(("TRACE", "DEBUG", "DBG", "FINE", "FINER", "FINEST", "VERBOSE", "D", "T"), 0),
-    **dict.fromkeys(("INFO", "INFORMATION", "NOTICE", "CONFIG", "LOG", "I"), 1),
-    **dict.fromkeys(("WARN", "WARNING", "W"), 2),
+    **dict.fromkeys(("TRACE", "DEBUG", "DBG", "FINE", "FINER", "FINEST", "VERBOSE", "VRB", "D", "T"), 0),
+    **dict.fromkeys(("INFO", "INF", "INFORMATION", "NOTICE", "CONFIG", "LOG", "I"), 1),
+    **dict.fromkeys(("WARN", "WRN", "WARNING", "W"), 2),
     **dict.fromkeys(("ERROR", "ERR", "SEVERE", "E"), 3),
-    **dict.fromkeys(("FATAL", "CRITICAL", "CRIT", "ALERT", "EMERG", "EMERGENCY", "PANIC", "F"), 4),
+    **dict.fromkeys(("FATAL", "FTL", "CRITICAL", "CRIT", "ALERT", "EMERG", "EMERGENCY", "PANIC", "F"), 4),
 }
 
 
@@ -21,6 +22,11 @@ def rank(raw: object) -> int:
     if isinstance(raw, int) and 10 <= raw <= 69:
         return max(0, min(4, raw // 10 - 2))
     return UNKNOWN
+
+
+def rank_of_syslog(raw: object) -> int:
+    """Rank of a severity of RFC 5424, 0 emergency … 7 debug, as a number or its digit."""
+    return _SYSLOG[int(raw)] if isinstance(raw, int | str) and str(raw) in "01234567" and raw != "" else UNKNOWN
 
 
 def name(found: int) -> str:

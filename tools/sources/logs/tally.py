@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tools.sources.logs import json_lines, levels, text_lines
-from tools.sources.logs.entry import Body, Entry
+from tools.sources.logs import levels, lines, text_lines
+from tools.sources.logs.entry import Entry
 from tools.sources.logs.masking import template_of
 from tools.sources.logs.search import LogHits, LogQuery, TemplateCount
 from tools.sources.timestamps import from_us
@@ -28,11 +28,10 @@ class Line:
 def entry_of(text: str, at_us: int, service: str, level: str, where: str, fields: dict[str, object]) -> Entry:
     """What the line itself says where the back end knows no level or service of it."""
     raw = text.encode("utf-8", "replace")
-    is_json = raw[:1] == b"{"
-    body: Body = json_lines.body(raw) if is_json else text_lines.body(raw)
+    body = lines.body(raw)
     if level and service:
         return Entry(at_us, service, levels.name(levels.rank(level)), body.message, where, {**body.fields, **fields})
-    head = json_lines.head(raw) if is_json else text_lines.head(raw, from_us(at_us))
+    head = lines.head(raw, from_us(at_us))
     rank = levels.rank(level)
     if rank == levels.UNKNOWN:
         rank = head.level if head else text_lines.level_of(text)

@@ -28,11 +28,12 @@ class KeptTable:
 
     root: Root
     file: str
+    zone: str = "UTC"
     asked: int = 0
 
     @cached_property
     def outline(self) -> Outline:
-        return read_outline(self.root, self.file)
+        return read_outline(self.root, self.file, self.zone)
 
     def checked(self) -> Outline:
         """Raises Refused for a table that cannot be read whole."""
@@ -42,7 +43,7 @@ class KeptTable:
 
     @cached_property
     def whole(self) -> list[Series]:
-        return read_series(self.root, self.file)
+        return read_series(self.root, self.file, zone=self.zone)
 
     def series(self, query: MetricQuery) -> list[Series]:
         """Those that the query wants, in its range."""
@@ -51,14 +52,17 @@ class KeptTable:
         if query.is_for_all or is_often_asked or "whole" in vars(self):
             found = [one for one in self.whole if query.wants(one.name, one.service)]
         else:
-            found = read_series(self.root, self.file, query) or read_series(self.root, self.file, query.at_any_time())
+            found = self._narrow(query) or self._narrow(query.at_any_time())
         return [one.between(query.since_us, query.until_us) for one in found]
+
+    def _narrow(self, query: MetricQuery) -> list[Series]:
+        return read_series(self.root, self.file, query, self.zone)
 
 
 @lru_cache(maxsize=16)
-def _kept(root: str, file: str, _seen: Fingerprint) -> KeptTable:
+def _kept(root: str, file: str, _seen: Fingerprint, zone: str) -> KeptTable:
     """Kept by fingerprint: a file that grew is read again."""
-    return KeptTable(Root(root), file)
+    return KeptTable(Root(root), file, zone)
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ class FileMetrics:
     name: str
     root: Root
     files: list[str]
+    zone: str = "UTC"  # of times that name none
     notes: list[str] = field(default_factory=list)
 
     def _each(self, read: Callable[[KeptTable], T]) -> list[T]:
@@ -76,7 +81,7 @@ class FileMetrics:
         self.notes = []
         for file in self.files:
             try:
-                found.append(read(_kept(str(self.root.path), file, self.root.fingerprint(file))))
+                found.append(read(_kept(str(self.root.path), file, self.root.fingerprint(file), self.zone)))
             except Refused as refusal:
                 self.notes.append(str(refusal))
         return found

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import numpy as np
@@ -53,6 +54,7 @@ class Opened:
     connection: duckdb.DuckDBPyConnection
     file: str
     source: duckdb.DuckDBPyRelation
+    zone: str = "UTC"
     columns: Columns = field(init=False)
     rejected: int = 0
 
@@ -70,31 +72,33 @@ class Opened:
         return self.rejected
 
 
-def read_series(root: Root, file: str, query: MetricQuery = EVERYTHING) -> list[Series]:
+def read_series(root: Root, file: str, query: MetricQuery = EVERYTHING, zone: str = "UTC") -> list[Series]:
     """What the query wants and has a point in its range; no other point is built. Raises Refused in words."""
-    with _opened(root, file) as opened:
+    with _opened(root, file, zone) as opened:
         long = _long(opened, query)
         return [] if long is None else _series(opened, _between(long.filter(GOOD), query), query)
 
 
-def read_outline(root: Root, file: str) -> Outline:
+def read_outline(root: Root, file: str, zone: str = "UTC") -> Outline:
     """Raises Refused in words."""
-    with _opened(root, file) as opened:
+    with _opened(root, file, zone) as opened:
         long = _long(opened, EVERYTHING)
         return Outline() if long is None else _outline(opened, long)
 
 
 @contextmanager
-def _opened(root: Root, file: str) -> Iterator[Opened]:
+def _opened(root: Root, file: str, zone: str) -> Iterator[Opened]:
     descriptor = root.open(file)
     path = f"/proc/self/fd/{descriptor}"  # by descriptor: what was checked is what is read
     try:
         with duckdb.connect(":memory:", config=SETTINGS) as connection:
-            connection.execute("SET TimeZone = 'UTC'")  # naive times are UTC
+            connection.execute(f"SET TimeZone = {_literal(zone)}")  # of times that name none
             if file.lower().endswith(".parquet"):
-                yield Opened(connection, file, connection.read_parquet(path))
+                opened = Opened(connection, file, connection.read_parquet(path))
             else:
-                yield _read_csv(connection, file, path)
+                opened = _read_csv(connection, file, path)
+            opened.zone = zone
+            yield opened
     except duckdb.Error as error:
         raise Refused(f"{file}: could not be read as a table ({str(error).splitlines()[0][:200]})") from None
     finally:
@@ -116,7 +120,7 @@ def _long(opened: Opened, query: MetricQuery) -> duckdb.DuckDBPyRelation | None:
     if is_time:
         return rows
     rows.create("long")
-    _read_other_times(opened.connection)
+    _read_other_times(opened.connection, ZoneInfo(opened.zone))
     return opened.connection.table("long")
 
 
@@ -207,10 +211,10 @@ def _head(columns: Columns, is_time: bool, wide: str = "") -> str:
     )
 
 
-def _read_other_times(connection: duckdb.DuckDBPyConnection) -> None:
+def _read_other_times(connection: duckdb.DuckDBPyConnection, zone: ZoneInfo) -> None:
     """Epoch numbers and other forms, which SQL's cast does not know, are read by our own reader."""
     texts = connection.table("long").filter("unread IS NOT NULL").project("unread").distinct().fetchall()
-    known = [(text, us) for (text,) in texts if (us := read_us(text)) is not None]
+    known = [(text, us) for (text,) in texts if (us := read_us(text, zone)) is not None]
     if known:
         connection.execute(
             "CREATE TABLE other AS SELECT unnest($texts::VARCHAR[]) AS text, unnest($times::BIGINT[]) AS us",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from tools.sources.confined import Fingerprint, Refused, Root
 from tools.sources.json_rows import read_rows
@@ -34,13 +36,13 @@ FAILED = ("error", "status_code_error", "failed", "fail", "2")
 CALLEES = ("peer.service", "peer_service", "db.system", "messaging.system")
 
 
-def read_span(row: dict[str, Any]) -> Span | None:
+def read_span(row: dict[str, Any], zone: tzinfo = UTC) -> Span | None:
     """None for a row without a trace, a span or a start."""
     attributes = row.get("attributes")
     flat = {**attributes, **row} if isinstance(attributes, dict) else row
     trace_id = text_of(first_of(flat, ("trace_id", "traceId", "traceID")))
     span_id = text_of(first_of(flat, ("span_id", "spanId", "spanID", "id")))
-    start_us = read_us(first_of(flat, STARTS))
+    start_us = read_us(first_of(flat, STARTS), zone)
     if not trace_id or not span_id or start_us is None:
         return None
     return Span(
@@ -50,20 +52,20 @@ def read_span(row: dict[str, Any]) -> Span | None:
         service=text_of(first_of(flat, SERVICES)),
         name=text_of(first_of(flat, NAMES)),
         start_us=start_us,
-        duration_ms=_duration_ms(flat, start_us),
+        duration_ms=_duration_ms(flat, start_us, zone),
         error=_error(flat),
         peer=text_of(first_of(flat, CALLEES)),
         fields=clean_value(attributes) if isinstance(attributes, dict) else {},
     )
 
 
-def _duration_ms(row: dict[str, Any], start_us: int) -> float:
+def _duration_ms(row: dict[str, Any], start_us: int, zone: tzinfo) -> float:
     for name, factor in DURATIONS_MS:
         try:
             return max(0.0, float(row[name]) * factor)
         except (KeyError, TypeError, ValueError):
             continue
-    end_us = read_us(first_of(row, ENDS))
+    end_us = read_us(first_of(row, ENDS), zone)
     return max(0.0, (end_us - start_us) / 1_000) if end_us is not None else 0.0
 
 
@@ -87,9 +89,9 @@ class Traces:
 
 
 @lru_cache(maxsize=16)
-def _read(root: str, file: str, seen: Fingerprint) -> Traces:
+def _read(root: str, file: str, seen: Fingerprint, zone: str) -> Traces:
     rows, skipped = read_rows(Root(root), file, ("spans", "data", "traces"))
-    spans = [span for row in rows if (span := read_span(row))]
+    spans = [span for row in rows if (span := read_span(row, ZoneInfo(zone)))]
     return Traces(spans, skipped + len(rows) - len(spans))
 
 
@@ -99,13 +101,14 @@ class FileTraces:
     root: Root
     files: list[str]
     topology_file: str = ""
+    zone: str = "UTC"
     notes: list[str] = field(default_factory=list)
 
     def opened(self) -> list[Traces]:
         found, self.notes = [], []
         for file in self.files:
             try:
-                found.append(_read(str(self.root.path), file, self.root.fingerprint(file)))
+                found.append(_read(str(self.root.path), file, self.root.fingerprint(file), self.zone))
             except Refused as refusal:
                 self.notes.append(str(refusal))
         return found
