@@ -1,8 +1,8 @@
 """Finds runs that nobody is driving and enqueues them; closes requests whose time is over or that no longer stand;
 notes the ends of all chains outside of the database.
 
-Several reconcilers are harmless. Notifications are sent from a thread beside the passes: a mail server that hangs holds
-up none of them.
+Several reconcilers are harmless. Notifications are sent and tickets looked up from threads beside the passes: a mail
+server or tracker that hangs holds up none of them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from django.db.models import Q
 
 from runs import clock, queue
 from runs.audit.heads import BadLine, HeadsWriter
+from runs.following import Follower
 from runs.models import Run
 from runs.notify.sender import Sender
 from runs.notify.targets import configured_targets
@@ -59,10 +60,11 @@ def note_heads(writer: HeadsWriter) -> None:
 def reconcile_forever() -> None:
     """A pass every RECONCILE_S seconds, the heads every HEADS_S; a database that is away is waited for."""
     queue.die_with_parent()
-    sender = Sender(configured_targets())
+    sender, follower = Sender(configured_targets()), Follower()
     writer, next_heads = HeadsWriter(settings.AUDIT_HEADS), 0.0
     while True:
         sender.keep_going()
+        follower.keep_going()
         try:
             close_old_connections()
             if found := reconcile_once():

@@ -1,7 +1,11 @@
-"""What the record asks of the hands: describe, validate, preview, operands. Loaded by the dotted path in settings."""
+"""What the record asks of the hands: describe, validate, preview, operands, and what became of tickets.
+
+Loaded by the dotted path in settings.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib import import_module
@@ -48,3 +52,9 @@ def preview(tool: str, args: dict[str, Any]) -> dict[str, str]:
 def operands(tool: str, args: dict[str, Any]) -> dict[str, str]:
     """Digests of what the arguments point at; {} for nearly every tool. Reads outside: never in a transaction."""
     return dict(_box().operands(tool, args))
+
+
+def ticket_states(tickets: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], str]:
+    """Name → open, closed or gone, as the tracker says, and what kept it from saying more. Never in a transaction."""
+    states, problem = _box().ticket_states(tickets)
+    return dict(states), str(problem)

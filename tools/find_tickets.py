@@ -2,7 +2,7 @@
 
 data = {
   "tickets": [{"name": str, "title": str, "service": str, "url": str, "tracker": str}, …],   # newest first
-  "states": {name: "open" | "closed"}   # as the tracker says; recording it brings the list kept here up to date
+  "states": {name: "open" | "closed" | "gone"}   # as the tracker says; recording it updates the list kept here
 }
 figures: total.   source = "tickets"
 """
@@ -13,9 +13,8 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from tools.base import Params, Risk, Status, Tool, ToolContext, ToolResult
-from tools.tickets.opening import tracker
-from tools.web.client import NotAnswered
+from tools.base import Params, Risk, Status, Tool, ToolContext, ToolError, ToolResult
+from tools.tickets.opening import states_of, tracker
 
 MAX_TICKETS = 50
 MAX_LOOKED_UP = 20
@@ -29,7 +28,7 @@ def run(context: ToolContext, params: FindTickets) -> ToolResult:
     note = ""
     try:
         theirs, states = _of_tracker(context, params.service)
-    except NotAnswered as problem:  # the list kept here still counts
+    except ToolError as problem:  # the list kept here still counts
         theirs, states, note = [], {}, f" Only the list kept here was searched: {problem}"
     known = {ticket["name"] for ticket in theirs}
     ours = [
@@ -63,11 +62,12 @@ def _of_tracker(context: ToolContext, service: str) -> tuple[list[Mapping[str, s
         {"name": one.name, "title": one.title, "service": one.service or service, "url": one.url, "tracker": found.kind}
         for one in tickets
     ]
-    states: dict[str, str] = dict.fromkeys((one.name for one in tickets), "open")
-    for ticket in [one for one in context.tickets if one["tracker"] == found.kind][:MAX_LOOKED_UP]:
-        if ticket["name"] not in states and (now := found.find(ticket["name"])):
-            states[ticket["name"]] = now.state
-    return rows, states
+    known = dict.fromkeys((one.name for one in tickets), "open")
+    others = [one for one in context.tickets if one["tracker"] == found.kind and one["name"] not in known]
+    states, problem = states_of(others[:MAX_LOOKED_UP])
+    if problem:
+        raise ToolError(problem)
+    return rows, {**known, **states}
 
 
 TOOL = Tool(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -15,6 +15,7 @@ import tools
 from tools.base import Preview, Tool, ToolError
 from tools.configuration import current
 from tools.declared.loading import declared_tools
+from tools.tickets.opening import states_of
 
 CONCLUSION = "generate_report"
 
@@ -100,6 +101,11 @@ def operands(name: str, args: dict[str, Any]) -> dict[str, str]:
         return dict(tool.operands(tool.params.model_validate(args)))
     except (ToolError, OSError, ValidationError) as error:
         return {"unreadable": str(error)}
+
+
+def ticket_states(tickets: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], str]:
+    """What the tracker says now of tickets that were made there, and why it says nothing of some. Asks outside."""
+    return states_of(tickets)
 
 
 def _in_words(error: ValidationError, tool: Tool) -> str:

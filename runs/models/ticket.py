@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
+NEVER_ASKED = ("local", "webhook")
+
+
 class TicketQuerySet(models.QuerySet["Ticket"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
         return self.filter(run__in=Run.objects.visible_to(user))
@@ -24,6 +27,7 @@ class Ticket(models.Model):
     class State(models.TextChoices):
         OPEN = "open", "Open"
         CLOSED = "closed", "Closed"
+        GONE = "gone", "Not found there"  # its tracker no longer knows it, or another one is set
 
     run = models.ForeignKey(Run, models.PROTECT, related_name="tickets")
     call = models.OneToOneField(ToolCall, models.PROTECT, related_name="ticket")
@@ -37,6 +41,7 @@ class Ticket(models.Model):
     url = models.CharField(max_length=500, blank=True)
     state = models.CharField(max_length=8, choices=State, default=State.OPEN)
     created_at = models.DateTimeField()
+    looked_up_at = models.DateTimeField(null=True, blank=True)  # when an outside tracker last said how it stands
 
     objects = TicketQuerySet.as_manager()
 
@@ -49,6 +54,11 @@ class Ticket(models.Model):
     @property
     def name(self) -> str:
         return self.external_id or f"T-{self.pk}"
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether its tracker is asked how it stands. A webhook is told of tickets; it tells of none."""
+        return self.tracker not in NEVER_ASKED
 
     @property
     def link(self) -> str:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, Q, QuerySet
 
+from runs import clock
 from runs.models import Run, Ticket, TicketComment, ToolCall
+from runs.models.ticket import NEVER_ASKED
 from runs.permissions import may
 from runs.services.actors import Actor
 from runs.services.errors import Refused, forbidden
 from runs.services.events import record_event
 from runs.states import CallStatus
+
+LOOK_AGAIN = timedelta(minutes=5)
+LOOK_AGAIN_ENDED = timedelta(hours=1)  # a closed one may be opened again
+FOLLOWED = timedelta(days=30)  # so long after it was made
+MAX_URL = 500
 
 
 def record_tickets(run: Run, call: ToolCall, status: str, data: Mapping[str, Any], at: datetime) -> None:
@@ -26,16 +33,47 @@ def record_tickets(run: Run, call: ToolCall, status: str, data: Mapping[str, Any
         case "comment_on_ticket" if status == CallStatus.SUCCESS:
             _write_comment(run, call, data, at)
         case "find_tickets":
-            note_states(run.team_id, data.get("states", {}))
+            note_states(run.team_id, data.get("states", {}), at)
 
 
-def note_states(team_id: int, states: Mapping[str, str]) -> int:
-    """Brings tickets of outside trackers up to date with what the tracker says; answers how many changed."""
+def tickets_to_look_up(limit: int) -> list[Ticket]:
+    """Those in outside trackers whose state is to be asked for again, the longest unasked first."""
+    now = clock.now()
+    is_due = Q(looked_up_at=None) | Q(looked_up_at__lt=now - LOOK_AGAIN, state=Ticket.State.OPEN)
+    is_due |= Q(looked_up_at__lt=now - LOOK_AGAIN_ENDED, created_at__gt=now - FOLLOWED)
+    rows = (
+        Ticket.objects.exclude(tracker__in=NEVER_ASKED)
+        .filter(is_due)
+        .order_by(F("looked_up_at").asc(nulls_first=True), "id")
+    )
+    return list(rows[:limit])
+
+
+def note_looked_up(tickets: Sequence[Ticket], states: Mapping[str, str]) -> int:
+    """What the tracker said of these tickets; answers how many changed. Each change is an event. Safe to repeat."""
     changed = 0
-    for state in (Ticket.State.OPEN, Ticket.State.CLOSED):
-        names = [name for name, said in states.items() if said == state]
-        changed += _outside(team_id).filter(external_id__in=names).exclude(state=state).update(state=state)
+    for ticket in tickets:
+        if (state := states.get(ticket.name)) in Ticket.State.values:
+            changed += _note_state(ticket, str(state))
     return changed
+
+
+@transaction.atomic
+def _note_state(ticket: Ticket, state: str) -> int:
+    Ticket.objects.filter(pk=ticket.pk).update(looked_up_at=clock.now())
+    changed = Ticket.objects.filter(pk=ticket.pk).exclude(state=state).update(state=state)
+    if changed:
+        record_event(
+            "ticket_change", actor=Actor.system(), object=ticket.name, after={"state": state}, by=ticket.tracker
+        )
+    return changed
+
+
+def note_states(team_id: int, states: Mapping[str, str], at: datetime) -> None:
+    """The same for what a call of a run has found out: its Step tells of it."""
+    for state in Ticket.State.values:
+        names = [name for name, said in states.items() if said == state]
+        _outside(team_id).filter(external_id__in=names).update(state=state, looked_up_at=at)
 
 
 @transaction.atomic
@@ -62,9 +100,15 @@ def _write_ticket(run: Run, call: ToolCall, data: Mapping[str, Any], at: datetim
         defaults={
             "run": run, "call": call, "created_at": at, "title": data["title"], "body": data["body"],
             "service": data.get("service", ""), "severity": data.get("severity", ""), "tracker": data["tracker"],
-            "external_id": data.get("external_id", ""), "url": data.get("url", ""),
+            "external_id": str(data.get("external_id", ""))[:120], "url": _url(data),
         },
     )  # fmt: skip
+
+
+def _url(data: Mapping[str, Any]) -> str:
+    """As the tracker gave it; one that is too long to keep would be a link to somewhere else."""
+    url = str(data.get("url", ""))
+    return url if len(url) <= MAX_URL else ""
 
 
 def _write_comment(run: Run, call: ToolCall, data: Mapping[str, Any], at: datetime) -> None:
@@ -77,6 +121,6 @@ def _write_comment(run: Run, call: ToolCall, data: Mapping[str, Any], at: dateti
     if ticket is not None:
         TicketComment.objects.get_or_create(
             key=call.key,
-            defaults={"ticket": ticket, "run": run, "call": call, "text": data["text"], "url": data.get("url", ""),
+            defaults={"ticket": ticket, "run": run, "call": call, "text": data["text"], "url": _url(data),
                       "created_at": at},
         )  # fmt: skip

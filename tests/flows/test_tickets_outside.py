@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
 
 from agent.jobs import tool_host
-from runs.models import Approval, Run, Team, Ticket, TicketComment, ToolCall
+from runs.following import look_up_tickets
+from runs.models import Approval, AuditEvent, Run, Team, Ticket, TicketComment, ToolCall
 from runs.services.approvals import decide_approval
 from runs.services.errors import Refused
+from runs.services.tickets import record_tickets
 from runs.states import RunState
 from tests.agent.scripted import ScriptedPlanner, calls, concludes
 from tests.flows.driving import go_on, start
 from tests.flows.incident import write_incident
 from tests.flows.test_investigation import REPORT, TICKET
+from tests.runs.making import make_call, make_run
 from tests.standins.vendor import running
 from tools.configuration import Configuration, configure, current
 
@@ -51,6 +57,11 @@ def use(jira: Callable[[str], str]) -> Iterator[Use]:
 def _issues(jira: Callable[[str], str]) -> list[dict[str, Any]]:
     with urllib.request.urlopen(f"{jira('ok')}/_seen") as answer:  # noqa: S310 - our own address
         return list(json.load(answer))
+
+
+def _set_state(jira: Callable[[str], str], name: str, state: str) -> None:
+    url, body = f"{jira('ok')}/rest/api/2/issue/{name}", json.dumps({"state": state}).encode()
+    urllib.request.urlopen(urllib.request.Request(url, data=body, method="PUT")).close()  # noqa: S310
 
 
 def _approved(run: Run, bob: User) -> Approval:
@@ -115,6 +126,16 @@ def test_a_tracker_that_refuses_is_said_and_the_run_goes_on(
     assert _issues(jira) == []
 
 
+def test_an_address_too_long_to_keep_is_left_out(team: Team, alice: User) -> None:
+    call = make_call(make_run(team, alice), args={"ticket": "x"})
+    data = {**TICKET, "tracker": "webhook", "external_id": "I" * 500, "url": "https://x/" + "y" * 600}
+
+    record_tickets(call.run, call, "success", data, timezone.now())
+
+    ticket = Ticket.objects.get()
+    assert (ticket.url, len(ticket.external_id)) == ("", 120)
+
+
 def test_what_was_approved_for_one_tracker_does_not_run_in_another(
     team: Team, alice: User, bob: User, tmp_path: Path, use: Use, jira: Callable[[str], str]
 ) -> None:
@@ -162,13 +183,56 @@ def test_a_ticket_that_was_closed_there_is_closed_here(
     run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
     _approved(run, bob)
     go_on(run, ScriptedPlanner(concludes(NOTHING)))
-    closing = urllib.request.Request(f"{jira('ok')}/rest/api/2/issue/OPS-1", method="PUT")  # noqa: S310
-    urllib.request.urlopen(closing).close()  # noqa: S310
+    _set_state(jira, "OPS-1", "closed")
 
     look = calls(("find_tickets", {"service": "billing"}))
     go_on(start(team, alice, tmp_path / "incident"), ScriptedPlanner(look, concludes(NOTHING)))
 
     assert Ticket.objects.get().state == Ticket.State.CLOSED
+
+
+def test_the_reconciler_reads_back_what_became_of_it(
+    team: Team, alice: User, bob: User, tmp_path: Path, use: Use, jira: Callable[[str], str], as_alice: Client
+) -> None:
+    """Closed there, then opened again, then no longer known: without any run that looks."""
+    use("ok")
+    run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
+    _approved(run, bob)
+    go_on(run, ScriptedPlanner(concludes(NOTHING)))
+    assert "jira has not been asked since" in as_alice.get("/tickets/OPS-1").content.decode()
+
+    seen = []
+    for state in ("closed", "closed", "open"):
+        _set_state(jira, "OPS-1", state)
+        Ticket.objects.filter(looked_up_at__isnull=False).update(looked_up_at=timezone.now() - timedelta(hours=2))
+        look_up_tickets()
+        seen.append(Ticket.objects.get().state)
+    use("ok", "NEW")
+    Ticket.objects.update(external_id="NEW-7", looked_up_at=None)
+    look_up_tickets()
+
+    assert [*seen, Ticket.objects.get().state] == ["closed", "closed", "open", "gone"]
+    assert "it has no such ticket" in as_alice.get("/tickets/NEW-7").content.decode()
+    events = AuditEvent.objects.filter(verb="ticket_change", actor="system").order_by("seq")
+    assert [event.payload["after"]["state"] for event in events] == ["closed", "open", "gone"]
+    assert look_up_tickets() == 0, "it was asked a moment ago"
+
+
+@pytest.mark.parametrize("fault", ["401", "429", "500", "cut", "malformed", "shape"])
+def test_a_tracker_that_does_not_answer_changes_no_ticket(
+    fault: str, team: Team, alice: User, bob: User, tmp_path: Path, use: Use, caplog: pytest.LogCaptureFixture
+) -> None:
+    use("ok")
+    run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
+    _approved(run, bob)
+    go_on(run, ScriptedPlanner(concludes(NOTHING)))
+    use(fault)
+
+    assert look_up_tickets() == 0
+
+    ticket = Ticket.objects.get()
+    assert (ticket.state, ticket.looked_up_at) == ("open", None)
+    assert "The tracker at http://127.0.0.1" in caplog.text
 
 
 def test_the_list_kept_here_takes_comments_too(team: Team, alice: User, bob: User, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ class GitHub(Api):
         if issue is None:
             return Reply(self.errors[404], 404)
         if match[4]:
-            return self._comment(issue, request) if request.method == "POST" else Reply(issue["_comments"])
+            return self._comment(issue, request) if request.method == "POST" else Reply(self._comments(issue, request))
         if request.method == "PATCH":
             issue |= request.json
         return Reply(issue)
@@ -51,6 +51,11 @@ class GitHub(Api):
         state, size, page = query.get("state", "open"), int(query.get("per_page", 30)), int(query.get("page", 1))
         found = [one for one in reversed(self.issues) if state in ("all", one["state"])]
         return found[(page - 1) * size : page * size]
+
+    def _comments(self, issue: dict[str, Any], request: Request) -> list[dict[str, Any]]:
+        """Oldest first, as the API has them."""
+        size, page = int(request.query.get("per_page", 30)), int(request.query.get("page", 1))
+        return list(issue["_comments"][(page - 1) * size : page * size])
 
     def _create(self, request: Request, match: re.Match[str]) -> Reply:
         body = request.json

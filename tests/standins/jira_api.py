@@ -72,8 +72,10 @@ class Jira(Api):
         if issue is None:
             return Reply(self.errors[404], 404)
         if not match[2]:
-            if request.method == "PUT":  # of the tests: a person closes it
-                issue["fields"]["status"] = {"name": "Done", "statusCategory": {"key": "done"}}
+            if request.method == "PUT":  # of the tests: a person closes it, or opens it again
+                is_done = request.json["state"] == "closed"
+                status = ("Done", "done") if is_done else ("To Do", "new")
+                issue["fields"]["status"] = {"name": status[0], "statusCategory": {"key": status[1]}}
             return Reply(issue)
         if request.method == "POST":
             issue["comments"].append({"id": str(len(issue["comments"]) + 1), "body": request.json["body"]})

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from tools.base import ToolError
 from tools.sources.words import clean
-from tools.tickets.tracker import Draft, Found, State, marker, sent_or_unsure, signed
+from tools.tickets.tracker import Draft, Found, State, marker, reads, sent_or_unsure, signed
 from tools.web.client import Client, NotAnswered, Params
 
 PAGE, PAGES = 100, 3  # the newest 300 are looked through for a key
@@ -26,6 +27,7 @@ class GitHub:
     owner: str
     repository: str
     kind: str = "github"
+    is_asked: bool = True
 
     @property
     def destination(self) -> str:
@@ -36,9 +38,8 @@ class GitHub:
         return f"/repos/{quote(self.owner, safe='')}/{quote(self.repository, safe='')}/issues"
 
     def create(self, key: str, draft: Draft) -> Found:
-        for issue in self._issues("all"):
-            if marker(key) in str(issue.get("body") or ""):
-                return _found(issue)
+        if made := self._made(key):
+            return made
         labels = ["opspilot", *([f"service:{draft.service[:40]}"] if draft.service else [])]
         head = f"{draft.severity} · {draft.service or 'no service named'}\n\n"
         body = {
@@ -51,16 +52,26 @@ class GitHub:
         except NotAnswered as error:
             raise sent_or_unsure(error) from None
 
+    @reads
+    def _made(self, key: str) -> Found | None:
+        """What this key has made already."""
+        return next((_found(one) for one in self._issues("all") if marker(key) in str(one.get("body") or "")), None)
+
     def comment(self, key: str, name: str, text: str) -> str:
-        path = f"{self._path}/{int(name.lstrip('#'))}/comments"
-        for one in self.client.get(path, {"per_page": PAGE}, HEADERS):
-            if marker(key) in str(one.get("body") or ""):
-                return str(one["html_url"])
+        path = f"{self._path}/{_number(name)}/comments"
+        if url := self._commented(key, path):
+            return url
         try:
             return str(self.client.send("POST", path, body={"body": text}, headers=HEADERS).json()["html_url"])
         except NotAnswered as error:
             raise sent_or_unsure(error) from None
 
+    @reads
+    def _commented(self, key: str, path: str) -> str:
+        rows = self._pages(path, {}, 10)
+        return next((str(one["html_url"]) for one in rows if marker(key) in str(one.get("body") or "")), "")
+
+    @reads
     def open_for(self, service: str) -> list[Found]:
         wanted = f"service:{service[:40]}"
         return [
@@ -70,20 +81,29 @@ class GitHub:
             or service.lower() in str(issue.get("title", "")).lower()
         ]
 
+    @reads
     def find(self, name: str) -> Found | None:
-        answer = self.client.send(
-            "GET", f"{self._path}/{int(name.lstrip('#'))}", headers=HEADERS, accept=frozenset({404, 410})
-        )
+        answer = self.client.send("GET", f"{self._path}/{_number(name)}", headers=HEADERS, accept=frozenset({404, 410}))
         return None if answer.status in (404, 410) else _found(answer.json())
 
     def _issues(self, state: str, pages: int = PAGES) -> Iterator[dict[str, Any]]:
         """Newest first, without pull requests, which the API lists beside them."""
+        asked: Params = {"state": state, "sort": "created", "direction": "desc"}
+        return (row for row in self._pages(self._path, asked, pages) if "pull_request" not in row)
+
+    def _pages(self, path: str, asked: Params, pages: int) -> Iterator[dict[str, Any]]:
         for page in range(1, pages + 1):
-            asked: Params = {"state": state, "sort": "created", "direction": "desc", "per_page": PAGE, "page": page}
-            rows = self.client.get(self._path, asked, HEADERS)
-            yield from (row for row in rows if "pull_request" not in row)
+            rows = self.client.get(path, {**asked, "per_page": PAGE, "page": page}, HEADERS)
+            yield from rows
             if len(rows) < PAGE:
                 return
+
+
+def _number(name: str) -> int:
+    """Raises ToolError for a name that no issue has."""
+    if not name.lstrip("#").isdecimal():
+        raise ToolError(f"GitHub's issues are called #41; {name!r} is none.")
+    return int(name.lstrip("#"))
 
 
 def _found(issue: dict[str, Any]) -> Found:

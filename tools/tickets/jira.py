@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tools.sources.words import clean
-from tools.tickets.tracker import Draft, Found, marker, sent_or_unsure, signed
+from tools.tickets.tracker import Draft, Found, marker, name_of, reads, sent_or_unsure, signed
 from tools.web.client import Client, NotAnswered, Params
 
 FIELDS = "summary,status,labels"
@@ -24,6 +24,7 @@ class Jira:
     project: str
     issue_type: str = "Task"
     kind: str = "jira"
+    is_asked: bool = True
 
     @property
     def destination(self) -> str:
@@ -42,27 +43,34 @@ class Jira:
             made = self.client.send("POST", "/rest/api/2/issue", body={"fields": fields}).json()
         except NotAnswered as error:
             raise sent_or_unsure(error) from None
-        return Found(str(made["key"]), draft.title, self._page(str(made["key"])), "open", draft.service)
+        name = name_of(str(made["key"]), key)
+        return Found(name, draft.title, self._page(name), "open", draft.service)
 
     def comment(self, key: str, name: str, text: str) -> str:
         path = f"/rest/api/2/issue/{quote(name, safe='')}/comment"
-        for one in self.client.get(path, {"orderBy": "-created", "maxResults": 50})["comments"]:
-            if marker(key) in str(one.get("body") or ""):
-                return f"{self._page(name)}?focusedCommentId={one['id']}"
+        if made_before := self._commented(key, path):
+            return f"{self._page(name)}?focusedCommentId={made_before}"
         try:
             made = self.client.send("POST", path, body={"body": _wiki(text)}).json()
         except NotAnswered as error:
             raise sent_or_unsure(error) from None
         return f"{self._page(name)}?focusedCommentId={made['id']}"
 
+    @reads
+    def _commented(self, key: str, path: str) -> str:
+        rows = self.client.get(path, {"orderBy": "-created", "maxResults": 50})["comments"]
+        return next((str(one["id"]) for one in rows if marker(key) in str(one.get("body") or "")), "")
+
     def open_for(self, service: str) -> list[Found]:
         return self._search(f'labels = "{_label(service)}" AND statusCategory != Done')
 
+    @reads
     def find(self, name: str) -> Found | None:
         path = f"/rest/api/2/issue/{quote(name, safe='')}"
         answer = self.client.send("GET", path, {"fields": FIELDS}, accept=frozenset({404}))
         return None if answer.status == 404 else self._found(answer.json())
 
+    @reads
     def _search(self, condition: str) -> list[Found]:
         """Cloud has /search/jql, Data Center the older /search, with the same parameters as far as we need them."""
         jql = f'project = "{self.project}" AND {condition} ORDER BY created DESC'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -46,6 +46,23 @@ def tracker(url: str | None = None) -> Tracker | None:
         raise ToolError(f"OPSPILOT_TICKETS: {refusal}") from None
     client = Client(f"The tracker at {place}", place, read_options(given).access, private=True, deadline_s=DEADLINE_S)
     return opener(client, given)
+
+
+def states_of(tickets: Sequence[Mapping[str, str]]) -> tuple[dict[str, str], str]:
+    """What the tracker says now of tickets kept there: open, closed or gone, by name; and why of some it says nothing.
+
+    "gone": the tracker that is set now knows no such ticket. Asks once a ticket, until its time is over.
+    """
+    states: dict[str, str] = {}
+    try:
+        found = tracker()
+        for ticket in tickets if found and found.is_asked else ():
+            now = found.find(ticket["name"]) if found and ticket["tracker"] == found.kind else None
+            is_same = now is not None and ticket["url"] in ("", now.url)
+            states[ticket["name"]] = now.state if now and is_same else "gone"
+    except ToolError as problem:
+        return states, str(problem)
+    return states, ""
 
 
 def destination() -> str:

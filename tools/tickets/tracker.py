@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from functools import wraps
+from typing import Any, Literal, ParamSpec, Protocol, TypeVar
 
 from tools.web.client import NotAnswered
 
 State = Literal["open", "closed"]
+NAME = re.compile(r"#?\w[\w.-]{0,58}\Z", re.ASCII)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Unsure(Exception):
@@ -45,6 +51,11 @@ class Tracker(Protocol):
         """Host, project, account: what an approver reads."""
         ...
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether it can be asked for the tickets it has."""
+        ...
+
     def create(self, key: str, draft: Draft) -> Found:
         """Safe to repeat with the same key: what it made before is found again. Raises NotAnswered, Unsure."""
         ...
@@ -65,6 +76,28 @@ class Tracker(Protocol):
 def sent_or_unsure(error: NotAnswered) -> Exception:
     """What to raise for a write that got no answer: a plain refusal changed nothing, a lost answer may have."""
     return Unsure(str(error)) if error.may_have_happened else error
+
+
+def reads(ask: Callable[P, T]) -> Callable[P, T]:
+    """For a method that changes nothing: an answer of another shape is a sentence. Its object has a `client`."""
+
+    @wraps(ask)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        tracker: Any = args[0]
+        try:
+            return ask(*args, **kwargs)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            said = f"{type(error).__name__}: {str(error)[:120]}"
+            raise NotAnswered(
+                f"{tracker.client.who} answered in another shape than such a tracker does ({said}). Is that its URL?"
+            ) from None
+
+    return wrapper
+
+
+def name_of(raw: str, key: str) -> str:
+    """What the tracker calls a ticket, where that may stand in an address of ours; else the start of its key."""
+    return raw if NAME.match(raw) else key[:12]
 
 
 def marker(key: str) -> str:

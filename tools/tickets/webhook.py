@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tools.sources.words import clean
-from tools.tickets.tracker import Draft, Found, State, sent_or_unsure
+from tools.tickets.tracker import Draft, Found, State, name_of, sent_or_unsure
 from tools.web.client import Client, NotAnswered
 
 
@@ -17,6 +17,7 @@ from tools.web.client import Client, NotAnswered
 class Webhook:
     client: Client
     kind: str = "webhook"
+    is_asked: bool = False
 
     @property
     def destination(self) -> str:
@@ -25,7 +26,7 @@ class Webhook:
     def create(self, key: str, draft: Draft) -> Found:
         told = self._post(key, {"event": "ticket.create", **asdict(draft)})
         state: State = "closed" if told.get("state") == "closed" else "open"
-        return Found(_text(told.get("id")) or key[:12], draft.title, _text(told.get("url")), state, draft.service)
+        return Found(name_of(_text(told.get("id")), key), draft.title, _text(told.get("url")), state, draft.service)
 
     def comment(self, key: str, name: str, text: str) -> str:
         return _text(self._post(key, {"event": "ticket.comment", "ticket": name, "text": text}).get("url"))

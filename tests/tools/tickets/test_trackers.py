@@ -86,7 +86,7 @@ def test_a_lost_answer_is_not_a_refusal_and_the_key_settles_it(
     assert len(vendor.seen()) == 1
 
 
-@pytest.mark.parametrize("fault", ["401", "404", "429", "500", "slow", "malformed", "huge"])
+@pytest.mark.parametrize("fault", ["401", "404", "429", "500", "slow", "cut", "malformed", "shape", "huge"])
 def test_a_tracker_that_cannot_be_asked_for_the_key_is_said_and_nothing_made(
     vendor: Vendor, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +140,27 @@ def test_a_jira_without_the_new_search_is_searched_the_old_way() -> None:
         jira = Vendor("jira", url)
         assert jira.open("old").create(KEY, DRAFT).name == jira.open("old").create(KEY, DRAFT).name
         assert len(jira.seen()) == 1
+
+
+@pytest.mark.parametrize("name", ["a/b", "..", "", "x" * 61, "T 1", "<b>", "T-1\n", "ä"])
+def test_a_name_that_could_not_stand_in_an_address_is_replaced(httpserver: HTTPServer, name: str) -> None:
+    httpserver.expect_request("/hook").respond_with_json({"id": name})
+    hook = tracker(f"webhook+{httpserver.url_for('/hook')}")
+    assert hook is not None
+    assert hook.create(KEY, DRAFT).name == KEY[:12]
+
+
+def test_a_comment_is_found_again_among_very_many() -> None:
+    with running("github_api") as url:
+        github = Vendor("github", url)
+        opened = github.open()
+        name = opened.create(KEY, DRAFT).name
+        for number in range(101):
+            opened.comment(f"{number:032}", name, f"opspilot-{number:032}")
+        text = f"seen again\n\nopspilot-{OTHER[:32]}"
+        assert opened.comment(OTHER, name, text) == opened.comment(OTHER, name, text)
+        (kept,) = github.seen()
+        assert len(kept["_comments"]) == 102
 
 
 def test_a_webhook_gets_the_key_and_may_name_the_ticket(httpserver: HTTPServer) -> None:
