@@ -19,9 +19,14 @@ Data = dict[str, Any]
 LINE_CHARS = 320
 MORE = "More: read_evidence reads {evidence} itself; or ask again with a narrower range, pattern or service."
 ROOM = {
-    "read_evidence": 6_000,
+    "read_evidence": 6_000,  # who reads on wants the lines, not their number
     "investigate_hypotheses": 8_000,
-}  # characters: who reads on wants the lines, not their number
+    "list_changes": 4_000,  # a change that is not named cannot be suspected
+}  # characters
+ROWS = 12  # of one table; they come ranked, and the rest is counted
+CELL_CHARS = 200
+EMPTY: tuple[Any, ...] = ("", None, [], {})
+SERIES = 5  # with their course; the others by name
 
 
 class DigestMemory:
@@ -73,17 +78,65 @@ def _within(lines: Iterator[str], max_chars: int) -> tuple[str, bool]:
 def _lines(returned: Returned) -> Iterator[str]:
     """Most telling first: what comes late is what the budget cuts."""
     yield f"summary: {_clip(returned.summary, 600)}"
-    if returned.query:
-        # The back end's own wording of it is for people; the planner knows what it asked.
-        asked = {name: value for name, value in returned.query.items() if name != "native"}
+    if asked := _settled(returned):
         yield f"asked: {_clip(_json(asked), 500)}"
-    special = DIGESTS.get(returned.tool)
-    data = returned.data
-    if special is None:
-        yield from _figures(returned.figures, 12)
-        yield f"data: {_json(data)}"
+    yield from DIGESTS.get(returned.tool, _tables)(returned, returned.data)
+
+
+def _settled(returned: Returned) -> Data:
+    """What the call left open and the tool settled: its real range, say. The planner knows what it wrote itself."""
+    known = {"native", "as_of", "source", "of"}
+    return {
+        name: value
+        for name, value in returned.query.items()
+        if name not in known and returned.args.get(name) != value and value not in EMPTY
+    }
+
+
+def _tables(returned: Returned, data: Data) -> Iterator[str]:
+    """Any tool's data: its single values, then its tables, columns named once and the first rows of each."""
+    yield from _figures(returned.figures, 6)
+    tables = {name: value for name, value in data.items() if _is_table(value)}
+    said = {**returned.query, **returned.figures, **tables}
+    for name, value in data.items():
+        if name not in said and value not in EMPTY:
+            yield f"{name}: {_cell(value, LINE_CHARS)}"
+    for name, rows in tables.items():
+        yield from _table(name, rows)
+
+
+def _table(name: str, rows: list[Data]) -> Iterator[str]:
+    shown = rows[:ROWS]
+    columns = [key for key in dict.fromkeys(key for row in shown for key in row) if _tells(key, shown)]
+    yield f"{name}, {len(rows)}: {' | '.join(columns)}"
+    for row in shown:
+        yield f"- {' | '.join(_cell(row.get(column)) for column in columns)}"
+    if len(rows) > ROWS:
+        yield f"- and {len(rows) - ROWS} more"
+
+
+def _tells(key: str, rows: list[Data]) -> bool:
+    """Not a column that is empty, or that only repeats a part of the row's id."""
+    ids = [str(row.get("id", "")) for row in rows]
+    values = [row.get(key) for row in rows]
+    repeats = key != "id" and all(
+        isinstance(value, str) and value in ident for value, ident in zip(values, ids, strict=True)
+    )
+    return not repeats and any(value not in EMPTY for value in values)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
+
+
+def _cell(value: Any, most: int = CELL_CHARS) -> str:
+    if isinstance(value, dict):
+        text = ", ".join(f"{key} {_cell(inner)}" for key, inner in value.items() if inner not in EMPTY)
+    elif isinstance(value, list):
+        text = "; ".join(map(_cell, value))
     else:
-        yield from special(returned, data)
+        text = "" if value is None else str(value)
+    return _clip(text, most)
 
 
 def _logs(returned: Returned, data: Data) -> Iterator[str]:
@@ -117,12 +170,12 @@ def _telling(matches: Sequence[Data]) -> list[Data]:
 
 def _metrics(returned: Returned, data: Data) -> Iterator[str]:
     series = sorted(data.get("series") or [], key=_movement, reverse=True)
-    for one in series[:8]:
+    if len(series) > SERIES:
+        yield "moved less, read as well: " + ", ".join(str(one["id"]) for one in series[SERIES:60])
+    for one in series[:SERIES]:
         stats = ", ".join(f"{name} {value}" for name, value in one.get("stats", {}).items())
         yield f"series “{one['id']}” {one.get('unit', '')}: {stats}"
         yield f"  course: {_course(one.get('points') or [])}"
-    if len(series) > 8:
-        yield "further series: " + ", ".join(str(one["id"]) for one in series[8:60])
     if data.get("available"):
         yield "available: " + ", ".join(str(name) for name in data["available"][:60])
 
@@ -143,10 +196,11 @@ def _changes(returned: Returned, data: Data) -> Iterator[str]:
         group = [change for change in newest_first if (change["kind"] == "commit") == is_commit]
         yield from (_change_line(change) for change in group)
         for change in group[:4]:
-            if change.get("files"):
-                yield f"files of “{change['id']}”: {', '.join(change['files'][:6])}"
-            if change.get("diff"):
-                yield f"diff of “{change['id']}”:\n{_clip(change['diff'], 500)}"
+            diff = _clip(change.get("diff") or "", 500)
+            if files := [name for name in change.get("files") or () if name not in diff]:
+                yield f"files of “{change['id']}”: {', '.join(files[:6])}"
+            if diff:
+                yield f"diff of “{change['id']}”:\n{diff}"
 
 
 def _change_line(change: Data) -> str:

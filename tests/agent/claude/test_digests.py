@@ -98,7 +98,33 @@ def test_traces_name_failing_services_calls_and_spans() -> None:
 
 
 def test_a_tool_of_an_installed_package_is_shown_as_its_data() -> None:
-    assert '"answer": 42' in digest(_of("weather", {"answer": 42}), FENCE, 2_400)
+    text = digest(_of("weather", {"answer": 42, "where": {"city": "Oslo", "zone": ""}}), FENCE, 2_400)
+    assert "\nanswer: 42\nwhere: city Oslo\n" in text
+
+
+def test_a_table_names_its_columns_once_and_counts_the_rows_that_it_leaves_out() -> None:
+    rows = [{"id": f"web{number} p99", "service": f"web{number}", "now": number, "note": ""} for number in range(30)]
+    text = digest(_of("find_anomalies", {"series": 40, "anomalies": rows}), FENCE, 2_400)
+    assert "\nanomalies, 30: id | now\n- web0 p99 | 0\n" in text  # no empty column, none that repeats the id
+    assert "- web11 p99 | 11\n- and 18 more" in text and "web12" not in text
+
+
+def test_what_does_not_fit_whole_is_cut_by_rows() -> None:
+    rows = [{"template": f"kind {number} " + "x" * 150} for number in range(12)]
+    text = digest(_of("log_patterns", {"patterns": rows}), FENCE, 1_000)
+    assert "- kind 0 x" in text and "- kind 11 x" not in text and "read_evidence reads E2 itself" in text
+
+
+def test_what_was_asked_says_only_what_the_call_left_open() -> None:
+    query = {"native": "SELECT 1", "as_of": "2026", "since": "2026-05-04T10:00:00Z", "name": "cpu", "source": "shop"}
+    result = Returned("t", "weather", {"since": "", "name": "cpu"}, "success", "found", "E2", query=query, load=dict)
+    assert '\nasked: {"since": "2026-05-04T10:00:00Z"}\n' in digest(result, FENCE, 2_400)
+
+
+def test_series_that_do_not_fit_are_named_before_those_that_do() -> None:
+    data = {"series": [_series(f"web{number} p99", [1.0, 1.0, 2.0 + number]) for number in range(9)], "step_s": 60}
+    text = digest(_of("query_metrics", data), FENCE, 2_400)
+    assert text.index("web0 p99") < text.index("series “web8 p99”")
 
 
 def test_old_evidence_is_loaded_once() -> None:
