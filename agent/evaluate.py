@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from agent.grounding import Exhibit, check_claims, label
+from agent.grounding import Exhibit, check_claims, invented_change, known_change
+from agent.outcome import label
 from agent.planner import Hypothesis
 from tools.generate_report import Claim, NotChecked, Report, RootCause, Ruled
 
@@ -44,11 +45,16 @@ def settle(
     report: Report, exhibits: Mapping[str, Exhibit], as_of: datetime, *, stopped_by: str = "", partial: bool = False
 ) -> dict[str, Any]:
     """The report as it is stored: claims checked, the outcome computed, what did not hold set apart."""
-    checked = check_claims(report.claims, exhibits)
+    blamed = (report.root_cause and report.root_cause.change_id) or ""
+    change = known_change(blamed, exhibits) if blamed else ""
+    checked = check_claims(report.claims, exhibits) + ([invented_change(blamed)] if blamed and not change else [])
     held = [claim for claim in checked if claim.holds]
     verdict = label(report, checked, exhibits, as_of)
+    stored = _known_evidence_only(report.model_dump(mode="json"), exhibits)
+    if blamed:
+        stored["root_cause"]["change_id"] = change or None
     return {
-        **_known_evidence_only(report.model_dump(mode="json"), exhibits),
+        **stored,
         "partial": partial,
         "outcome": verdict.outcome,
         "why_label": {"met": verdict.met, "unmet": verdict.unmet},

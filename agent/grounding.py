@@ -1,7 +1,8 @@
-"""Checks claims against stored evidence and computes the outcome's label by rules. Pure: values in, values out."""
+"""Checks claims against stored evidence. Pure: values in, values out. The outcome's label is computed in outcome.py."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,12 +10,15 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property, partial
 from typing import Any, Literal, Protocol
 
+from agent.numbers import same, says
 from tools.base import Status
-from tools.generate_report import Claim, Report
+from tools.generate_report import Claim
 
 Verdict = Literal["quote_found", "number_matches", "nothing_found", "inference", "not_in_evidence"]
-SUPPORTING = ("symptom", "mechanism", "change")
-FRESH = timedelta(minutes=15)  # a source whose newest row is older cannot show that nothing is wrong
+COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+BLAMED = "C0"  # the claim that a report makes by naming a change
+SHORT_COMMIT = 7  # characters, as git abbreviates
+LEAST_QUOTE = 6  # characters; fewer stand in nearly every result
 
 
 @dataclass(frozen=True)
@@ -72,20 +76,30 @@ class Checked:
         return {**self.claim.model_dump(mode="json"), "verdict": self.verdict, "detail": self.detail}
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """The outcome and the rules it met and did not meet, in words."""
-
-    outcome: str
-    met: list[str] = field(default_factory=list)
-    unmet: list[str] = field(default_factory=list)
-
-
 def check_claims(claims: Sequence[Claim], exhibits: Mapping[str, Exhibit]) -> list[Checked]:
     """Every claim with its verdict, in order. An inference holds when all it rests on holds."""
     direct = {claim.id: _check(claim, exhibits) for claim in claims if claim.kind != "inference"}
     known = {claim.id: claim for claim in claims}
     return [direct.get(claim.id) or _check_inference(claim, known, direct) for claim in claims]
+
+
+def known_change(change: str, exhibits: Mapping[str, Exhibit]) -> str:
+    """A change's id as a result of this run spells it, "" where none does. A commit may be named by its beginning."""
+    likeliest_first = sorted(exhibits.values(), key=lambda exhibit: not exhibit.source.endswith(":changes"))
+    ids = (text for exhibit in likeliest_first for text in texts(exhibit.data))
+    return next((text for text in ids if text == change or _is_short_for(change, text)), "")
+
+
+def _is_short_for(change: str, text: str) -> bool:
+    return len(change) >= SHORT_COMMIT and text.startswith(change) and COMMIT.fullmatch(text) is not None
+
+
+def invented_change(change: str) -> Checked:
+    """The claim that a report makes by blaming a change of which no result knows."""
+    claim = Claim.model_construct(
+        id=BLAMED, statement=f"The change {change} did it.", kind="quote", quote=change, role="change"
+    )
+    return _fails(claim, f"no result of this run names a change “{change}”")
 
 
 def _check(claim: Claim, exhibits: Mapping[str, Exhibit]) -> Checked:
@@ -110,6 +124,8 @@ def _judge(claim: Claim, exhibit: Exhibit) -> Checked:
 
 def _check_quote(claim: Claim, exhibit: Exhibit) -> Checked:
     quote = unicodedata.normalize("NFC", claim.quote)
+    if len(quote.strip()) < LEAST_QUOTE:
+        return _fails(claim, f"“{claim.quote}” is too short to show anything; quote at least {LEAST_QUOTE} characters")
     if any(quote in text for text in texts(exhibit.data)):
         return Checked(claim, "quote_found", f"“{claim.quote}”")
     return _fails(claim, f"{exhibit.name} does not contain these words")
@@ -134,8 +150,10 @@ def _check_number(claim: Claim, exhibit: Exhibit) -> Checked:
     if isinstance(found, str):
         return _fails(claim, found)
     value, when = found
-    if not _same(claim.value, value):
+    if not same(claim.value, value):
         return _fails(claim, f"{claim.figure} is {value:g}{when} in {exhibit.name}, not {claim.value:g}")
+    if not says(claim.statement, value):
+        return _fails(claim, f"its sentence gives another number; {claim.figure} is {value:g}{when} in {exhibit.name}")
     return Checked(claim, "number_matches", f"{claim.figure} = {value:g}{when}")
 
 
@@ -170,14 +188,6 @@ def _time(text: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _same(claimed: float, actual: float) -> bool:
-    """Equal as people round: to the digits shown and within 5 %, or within half a per cent."""
-    distance = abs(claimed - actual)
-    decimals = len(repr(claimed).partition(".")[2].rstrip("0")) if "e" not in repr(claimed) else 12
-    rounded = distance <= 0.5 * 10**-decimals + 1e-12 and distance <= 0.05 * abs(actual)
-    return distance == 0 or rounded or distance <= 0.005 * abs(actual)
-
-
 def _check_absence(claim: Claim, exhibit: Exhibit) -> Checked:
     if exhibit.status == Status.NO_DATA:
         return Checked(claim, "nothing_found", f"{exhibit.name} searched and found nothing")
@@ -209,68 +219,3 @@ def _unheld(claim: Claim, known: Mapping[str, Claim], direct: Mapping[str, Check
 
 def _fails(claim: Claim, why: str) -> Checked:
     return Checked(claim, "not_in_evidence", why)
-
-
-def label(report: Report, checked: Sequence[Checked], exhibits: Mapping[str, Exhibit], as_of: datetime) -> Label:
-    """The outcome by the rules of docs/states.md: the planner's own certainty plays no part."""
-    if report.verdict == "cause":
-        return _label_cause(report, checked, exhibits)
-    if report.verdict == "no_fault":
-        return _label_no_fault(checked, exhibits, as_of)
-    return Label("INCONCLUSIVE", [], ["no cause is named"])
-
-
-def _label_cause(report: Report, checked: Sequence[Checked], exhibits: Mapping[str, Exhibit]) -> Label:
-    facts = [c for c in checked if c.verdict in ("quote_found", "number_matches") and c.claim.role in SUPPORTING]
-    against = [c for c in checked if c.holds and c.claim.role == "against"]
-    if not facts or len(against) >= len(facts):
-        why = "no checked fact supports the cause" if not facts else "as much speaks against the cause as for it"
-        return Label("INCONCLUSIVE", [], [why])
-    rules = _cause_rules(report, facts, against, exhibits)
-    met, unmet = [words for ok, words, _ in rules if ok], [words for ok, _, words in rules if not ok]
-    return Label("LIKELY" if unmet else "CONFIRMED", met, unmet)
-
-
-def _cause_rules(
-    report: Report, facts: Sequence[Checked], against: Sequence[Checked], exhibits: Mapping[str, Exhibit]
-) -> list[tuple[bool, str, str]]:
-    """(met, words if met, words if not) for each rule of CONFIRMED."""
-    sources = _independent(exhibits[fact.claim.evidence].source for fact in facts)
-    roles = {fact.claim.role for fact in facts}
-    refuted = any(name in exhibits for ruled in report.ruled_out for name in ruled.evidence)
-    measured = any(fact.verdict == "number_matches" for fact in facts)
-    return [
-        (sources >= 2, f"{sources} sources agree", "only one source shows it"),
-        (bool(roles & {"mechanism", "change"}), "mechanism or change was seen", "neither mechanism nor change seen"),
-        (refuted, "an alternative was ruled out", "no alternative was ruled out"),
-        (not against, "nothing speaks against it", f"{_count(len(against), 'fact speaks', 'facts speak')} against it"),
-        (measured, "at least one fact is a measured number", "it rests on text from outside alone"),
-    ]  # fmt: skip
-
-
-def _independent(sources: Iterable[str]) -> int:
-    """How many sources there are, where a result that read several ("a:logs+a:traces") is none beside any of them."""
-    groups: list[set[str]] = []
-    for source in sources:
-        parts = set(source.split("+"))
-        joined = [group for group in groups if group & parts]
-        groups = [group for group in groups if not group & parts] + [parts.union(*joined)]
-    return len(groups)
-
-
-def _label_no_fault(checked: Sequence[Checked], exhibits: Mapping[str, Exhibit], as_of: datetime) -> Label:
-    healthy = [c for c in checked if c.holds and c.claim.role == "healthy" and c.claim.evidence]
-    fresh = [c for c in healthy if _is_fresh(exhibits[c.claim.evidence], as_of)]
-    if not fresh:
-        why = "no checked fact shows health" if not healthy else "the sources are not fresh enough to show health"
-        return Label("INCONCLUSIVE", [], [why])
-    words = _count(len(fresh), "checked fact in a fresh source shows", "checked facts in fresh sources show")
-    return Label("NO_FAULT", [f"{words} health"])
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
-
-
-def _is_fresh(exhibit: Exhibit, as_of: datetime) -> bool:
-    return exhibit.freshness is not None and as_of - exhibit.freshness <= FRESH

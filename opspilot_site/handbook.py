@@ -70,7 +70,7 @@ def _transition_table() -> str:
 
 OUTCOMES = f"""## Outcomes
 
-A run that is DONE is shown by its outcome. The planner's own certainty plays no part; `agent/grounding.py` computes it.
+A run that is DONE is shown by its outcome. The planner's own certainty plays no part; `agent/outcome.py` computes it.
 
 | outcome | shown as | when |
 |---|---|---|

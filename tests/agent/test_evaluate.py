@@ -10,7 +10,8 @@ from agent.budget import LONGEST_WAIT_S, backoff_s, left, limit_reached
 from agent.evaluate import PastCall, checked_facts, loop_found, problems, report_so_far, settle
 from agent.planner import Hypothesis, ToolRequest
 from agent.proposals import MOST_CALLS, proposals
-from tests.agent.test_grounding import EXHIBITS, MECHANISM, NOW, SYMPTOM
+from tests.agent.test_grounding import EXHIBITS, NOW
+from tests.agent.test_outcome import MECHANISM, SYMPTOM
 from tools.generate_report import Report, RootCause
 
 

@@ -48,6 +48,12 @@ LIES: dict[str, tuple[list[dict[str, Any]], dict[str, str], str]] = {
     "an edited number": (
         [TIMED_OUT, {**FULL, "value": 40}], {"C2": "billing db_pool_active is 10 at 11:30:00 in E2, not 40"},
         Outcome.LIKELY),
+    "a sentence that edits its number": (
+        [TIMED_OUT, {**FULL, "statement": "The pool has 40 connections, all in use."}],
+        {"C2": "its sentence gives another number; billing db_pool_active is 10 at 11:30:00 in E2"}, Outcome.LIKELY),
+    "a quote of three letters": (
+        [{**TIMED_OUT, "quote": "con"}, FULL],
+        {"C1": "“con” is too short to show anything; quote at least 6 characters"}, Outcome.LIKELY),
     "a number of another time": (
         [TIMED_OUT, {**FULL, "at": "2026-03-04T03:00:00+00:00"}],
         {"C2": "billing db_pool_active has no value at 2026-03-04T03:00:00+00:00 in E2"}, Outcome.LIKELY),
@@ -92,6 +98,18 @@ def test_each_lie_is_caught_named_and_weighed(
         assert f"{ident}: {why}" in told[0]["content"][0]["text"], "sent back once, with each reason"
         assert why.replace("'", "&#x27;") in page
     assert len(told) == bool(caught)
+
+
+def test_an_invented_change_is_struck(team: Team, alice: User, settings: Any, tmp_path: Path) -> None:
+    cause = {**CAUSE["root_cause"], "change_id": "deploy:billing:9.9"}
+    lie = reports(**{**CAUSE, "root_cause": cause}, claims=[TIMED_OUT, FULL, CUT])
+    with messages_api(tmp_path, [LOOK, lie, lie]) as api:
+        think_with(settings, api.url)
+        run: Run = drive(a_run(team, alice, write_incident(tmp_path / "incident"))).run
+        told = api.bodies[2]["messages"][-1]["content"][0]["content"][0]["text"]
+    assert "C0: no result of this run names a change “deploy:billing:9.9”" in told
+    assert run.report["root_cause"]["change_id"] is None
+    assert run.outcome == Outcome.LIKELY and "blames" in run.report["why_label"]["unmet"][0]
 
 
 def test_what_only_the_alert_says_is_not_certain(team: Team, alice: User, settings: Any, tmp_path: Path) -> None:
