@@ -219,6 +219,7 @@ def expire_approvals() -> int:
     return sum(expire_request(approval_id, unless_after=now) for approval_id in list(overdue[:200]))
 
 
+@faults.point("approval.expire")
 def expire_request(approval_id: int, unless_after: datetime | None = None) -> bool:
     """Close one open request as nobody's decision; False when it was decided or prolonged meanwhile."""
     run_id = Approval.objects.values_list("run", flat=True).get(pk=approval_id)

@@ -51,10 +51,13 @@ class Lease:
         return self.deaths >= POISON
 
     def lap_ms(self) -> int:
-        """Milliseconds since the last lap: what the run's driven time grows by."""
+        """Milliseconds since the last lap: what the run's driven time grows by.
+
+        Where the lease went stale meanwhile, its process stood still (Ctrl-Z, a frozen machine): nobody drove then.
+        """
         now = time.monotonic()
-        lap, self._mark = round((now - self._mark) * 1000), now
-        return lap
+        lap, self._mark = min(now, self.fresh_until) - self._mark, now
+        return max(0, round(lap * 1000))
 
 
 @faults.point("lease.claim")

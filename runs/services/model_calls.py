@@ -59,8 +59,10 @@ def reserve(run: Run, lease: Lease, micro_usd: int) -> bool:
 
 
 def settle_reservation(run: Run, lease: Lease, spent: int) -> None:
-    spending.settle(run.reserved_micro_usd, spent)
+    """The run's row before the day's, as whoever cancels it takes them: the other way round they would block."""
+    reserved = run.reserved_micro_usd
     _account(run, lease, reserved_micro_usd=0, cost_micro_usd=run.cost_micro_usd + spent)
+    spending.settle(reserved, spent)
 
 
 def _account(run: Run, lease: Lease, **amounts: int) -> None:

@@ -180,25 +180,36 @@ def add_note(run_id: int, actor: Actor, text: str) -> Run:
 
 
 def cancel_run(run_id: int, actor: Actor, reason: str = "") -> Run:
-    """End the run now. Raises the epoch, so its driver cannot write; open requests become void. Safe to repeat."""
+    """End the run and its sub-runs now, in one commit. Raises their epochs, so that no driver can write; open requests
+    become void. Safe to repeat.
+
+    All rows are locked before the day's money is touched, in the order in which drivers do it.
+    """
     with faults.at("run.cancel"), _locked(run_id) as run:
         if run.state == RunState.CANCELLED:
             return run
-        spent = run.reserved_micro_usd  # by a model call under way, whose answer nobody will wait for
+        going = Run.objects.select_for_update().filter(parent=run).exclude(state__in=TERMINAL).order_by("pk")
+        parts = list(going)
         try:
-            advance(
-                run, "cancel", actor=actor.name, payload={"reason": redact(reason)[:500]},
-                lease_epoch=run.lease_epoch + 1, lease_until=None, finished_at=timezone.now(),
-                hold_reason="", hold_until=None, reserved_micro_usd=0, cost_micro_usd=run.cost_micro_usd + spent,
-            )  # fmt: skip
+            lost = [_cancel(run, actor, redact(reason)[:500])]
         except NotAllowed as error:
             raise Refused("already_ended", str(error)) from None
-        if spent:
-            spending.settle(spent, spent)
-        void_open_requests(run)
-    for child in Run.objects.filter(parent=run).exclude(state__in=TERMINAL):
-        cancel_run(child.pk, actor, f"run {run.pk} was cancelled")
+        lost += [_cancel(part, actor, f"run {run.pk} was cancelled") for part in parts]
+        for micro_usd in filter(None, lost):
+            spending.settle(micro_usd, micro_usd)
     return run
+
+
+def _cancel(run: Run, actor: Actor, reason: str) -> int:
+    """Returns what was set aside for a model call under way: nobody waits for its answer, so all of it counts."""
+    lost = int(run.reserved_micro_usd)
+    advance(
+        run, "cancel", actor=actor.name, payload={"reason": reason}, lease_epoch=run.lease_epoch + 1,
+        lease_until=None, finished_at=timezone.now(), hold_reason="", hold_until=None, reserved_micro_usd=0,
+        cost_micro_usd=run.cost_micro_usd + lost,
+    )  # fmt: skip
+    void_open_requests(run)
+    return lost
 
 
 def void_open_requests(run: Run) -> None:

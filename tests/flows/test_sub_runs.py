@@ -13,6 +13,7 @@ from django.test import Client
 from agent.proposals import DELEGATES
 from opspilot_site.management.commands.tail import is_at_rest
 from opspilot_site.replay import replay
+from runs import faults
 from runs.invariants import check_all
 from runs.models import Run, Team, ToolCall
 from runs.models.run import WAITS
@@ -193,6 +194,24 @@ def test_who_cancels_the_parent_cancels_them(parent: Run, alice: User, settings:
         drive(parent)
     cancel_run(parent.pk, Actor.person(alice))
     assert {run.state for run in Run.objects.all()} == {RunState.CANCELLED}
+    assert list(check_all()) == []
+
+
+def test_the_whole_is_cancelled_or_none_of_it(
+    parent: Run, alice: User, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with messages_api(tmp_path, [ASKS, *FIRST]) as api:
+        think_with(settings, api.url)
+        drive(parent)
+        drive(Run.objects.get(parent=parent, place=1))
+    monkeypatch.setattr(faults, "armed", faults.Fault("append.write", 2, "E"))  # at the sub-run that still goes
+    with pytest.raises(faults.InjectedFault):
+        cancel_run(parent.pk, Actor.person(alice))
+    assert not Run.objects.filter(state=RunState.CANCELLED).exists()
+    monkeypatch.setattr(faults, "armed", None)
+    cancel_run(parent.pk, Actor.person(alice))
+    states = {run.place: run.state for run in Run.objects.all()}
+    assert states == {0: RunState.CANCELLED, 1: RunState.DONE, 2: RunState.CANCELLED}
     assert list(check_all()) == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from runs.faults import POINTS
 from tests.house.sources import ROOMS, SourceFile, imports_from, product_files
 
 MAY_IMPORT = {
@@ -153,6 +154,18 @@ def test_tools_are_run_in_one_place() -> None:
     }
 
     assert callers <= {"agent/execute.py", "agent/toolprocess.py"}
+
+
+def test_every_crash_point_is_named_in_the_one_list() -> None:
+    struck = {
+        node.args[0].value
+        for file in product_files()
+        for node in ast.walk(file.tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("faults.at", "faults.point")
+        if isinstance(node.args[0], ast.Constant)
+    }
+
+    assert struck == set(POINTS), "OPSPILOT_FAULT takes the names of the list, and the sweep strikes those of the code"
 
 
 def test_every_module_says_what_lives_there() -> None:

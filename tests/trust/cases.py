@@ -16,8 +16,10 @@ from typing import Any, TypeVar
 
 import django_rq
 import trust_outside
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connections, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from agent import jobs
@@ -33,6 +35,7 @@ from runs.states import ApprovalKind, Effect, Role, RunState
 
 AS_OF = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 ROUNDS = 12  # of work and decisions; a run that has not ended by then never will
+DIVIDED = ("S10", "S11")  # they have sub-runs
 T = TypeVar("T")
 
 
@@ -52,6 +55,10 @@ class Case:
     @property
     def run(self) -> Run | None:
         return Run.objects.filter(idempotency_key=self.name).first()
+
+    def is_to_be_cancelled_whole(self) -> bool:
+        """Whether it waits for its sub-runs, and somebody ends all of that before they have ended."""
+        return self.scenario == "S11" and self.run is not None and self.run.waits_for_sub_runs
 
     def effects(self) -> list[str]:
         return trust_outside.tell(self.outside, {"kind": "effects", "case": self.name})["items"]
@@ -78,16 +85,17 @@ def seed_people() -> Team:
 def live(case: Case) -> None:
     """Do all that is left to do until the run has ended. Raises Stuck."""
     again(lambda: _create(case))
+    settings.SUB_RUNS = case.scenario in DIVIDED
     for _ in range(ROUNDS):
         run = case.run
         if run is None or run.is_terminal:
             return
-        if run.state == RunState.NEEDS_APPROVAL:
+        if run.state == RunState.NEEDS_APPROVAL or case.is_to_be_cancelled_whole():
             PEOPLE[case.scenario](case, run)
         else:
             let_time_pass(run)
             again(reconcile_once)
-            work_off_queue()
+            work_off_queue(until=case.is_to_be_cancelled_whole)
     raise Stuck(f"{case.name} is still {run.state} after {ROUNDS} rounds: {run.hold_reason or 'nobody moves it'}")
 
 
@@ -112,18 +120,19 @@ def _create(case: Case) -> None:
 
 
 def let_time_pass(run: Run) -> None:
-    """As long as any lease, hold or hint is good for."""
+    """As long as any lease, hold or hint is good for, of its sub-runs too."""
     past = timezone.now() - timedelta(hours=1)
-    Run.objects.filter(pk=run.pk, lease_until__isnull=False).update(lease_until=past)
-    Run.objects.filter(pk=run.pk, enqueued_at__isnull=False).update(enqueued_at=past)
-    Run.objects.filter(pk=run.pk, hold_until__isnull=False).update(hold_until=past)
+    runs = Run.objects.filter(Q(pk=run.pk) | Q(parent=run))
+    runs.filter(lease_until__isnull=False).update(lease_until=past)
+    runs.filter(enqueued_at__isnull=False).update(enqueued_at=past)
+    runs.filter(hold_until__isnull=False).update(hold_until=past)
 
 
-def work_off_queue() -> None:
-    """Take every job as a worker does, and drive its run here; alone in a process of its own where it must be."""
+def work_off_queue(until: Callable[[], bool] = lambda: False) -> None:
+    """Take jobs as a worker does, and drive their runs here; alone in a process of its own where it must be."""
     jobs.subprocess = SimpleNamespace(run=lambda argv, **how: _in_a_process_of_its_own(int(argv[-1])))
     queue = django_rq.get_queue(QUEUE, job_class=DriveJob)
-    while found := queue.get_job_ids(0, 1):
+    while not until() and (found := queue.get_job_ids(0, 1)):
         job = queue.fetch_job(found[0])
         queue.remove(found[0])
         try:
@@ -197,5 +206,5 @@ def _cancel(case: Case, run: Run) -> None:
 
 PEOPLE: dict[str, Callable[[Case, Run], Any]] = {
     "S1": _approve, "S2": _approve, "S3": _deny, "S4": _wait_too_long, "S5": _approve, "S6": _approve, "S7": _approve,
-    "S8": _cancel, "S9": _leave,
+    "S8": _cancel, "S9": _leave, "S11": _cancel,
 }  # fmt: skip

@@ -39,14 +39,16 @@ from opspilot_site.database import prepare_database  # noqa: E402
 from runs import faults  # noqa: E402
 from runs.faults import Fault  # noqa: E402
 from runs.invariants import check_run  # noqa: E402
-from runs.models import Spending  # noqa: E402
+from runs.models import Run, Spending  # noqa: E402
 from runs.services import leases  # noqa: E402
+from runs.services.subruns import SHARED, spent_by  # noqa: E402
+from runs.states import RunState  # noqa: E402
 from tests.trust.cases import Case, live, seed_people  # noqa: E402
 from tests.trust.mutants import MUTANTS  # noqa: E402
 from tests.trust.normal import normal_record  # noqa: E402
 from tests.trust.surroundings import ended_with, outside_world, write_source  # noqa: E402
 
-SCENARIOS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9")
+SCENARIOS = ("S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11")
 # Stopped there, a process would keep everybody else out by its lock.
 INSIDE_A_TRANSACTION = {"append.write", "model.record", "plan.accept", "plan.conclude"}
 MOST_SHOWN = 20
@@ -103,8 +105,12 @@ class Reference:
                         yield Schedule(scenario, point, occurrence, mode)
 
 
+# What happens together with more than elsewhere: who leaves votes too, and sub-runs begin with their call.
+TOGETHER = {"S9": {"approval.decide"}, "S10": {"run.create", "tool.intent"}, "S11": {"run.create", "tool.intent"}}
+
+
 def _inside_a_transaction(scenario: str) -> set[str]:
-    return INSIDE_A_TRANSACTION | ({"approval.decide"} if scenario == "S9" else set())  # who leaves does both at once
+    return INSIDE_A_TRANSACTION | TOGETHER.get(scenario, set())
 
 
 @dataclass(slots=True)
@@ -182,9 +188,11 @@ class Sweep:
         if run is None:
             yield "there is no run"
             return
-        yield from map(str, check_run(run))
-        if not run.is_terminal:
-            yield f"it ended in {run.state}"
+        for one in (run, *run.sub_runs.all()):
+            yield from map(str, check_run(one))
+            if not one.is_terminal:
+                yield f"run {one.pk} ended in {one.state}"
+        yield from _wrong_slices(run)
         if (extra := case.thoughts() - reference.thoughts) > 1:
             yield f"{extra} model calls too many"
         if any(count > 1 for count in Counter(case.effects()).values()):
@@ -200,6 +208,15 @@ class Sweep:
 
     def _ended(self, pid: int) -> str:
         return _words(os.waitpid(pid, 0)[1])
+
+
+def _wrong_slices(run: Run) -> Iterator[str]:
+    """All together may spend what the run could alone; what its sub-runs left comes back to it once."""
+    parts = list(run.sub_runs.all())
+    gone = spent_by if run.state == RunState.DONE else lambda part: part.budget
+    for name in SHARED if parts else ():
+        if (total := run.budget[name] + sum(gone(part)[name] for part in parts)) != settings.BUDGET[name]:
+            yield f"{total:,} {name} in the slices, of {settings.BUDGET[name]:,}"
 
 
 def _fork(work: Callable[[], None]) -> int:

@@ -46,7 +46,7 @@ def test_a_run_that_was_struck_ends_as_if_nothing_had_happened(fast_folder: Path
 
 @pytest.mark.slow
 @pytest.mark.long
-@pytest.mark.parametrize("scenarios", ["S1,S2,S3", "S4,S5,S6", "S7,S8,S9"])
+@pytest.mark.parametrize("scenarios", ["S1,S2,S3", "S4,S5,S6", "S7,S8,S9", "S10,S11"])
 def test_a_run_struck_at_any_point_ends_as_if_nothing_had_happened(
     fast_folder: Path, database_url: str, scenarios: str
 ) -> None:

@@ -223,6 +223,14 @@ def test_a_lease_is_renewed_only_while_its_wait_is_within_its_deadline(run: Run,
     assert not _after(lease, 0), "and may send nothing any more"
 
 
+def test_a_process_that_stood_still_did_not_drive_meanwhile(run: Run) -> None:
+    lease = claim_run(run.pk, "stopped by Ctrl-Z")
+    now = time.monotonic()
+    lease.fresh_until, lease._mark = now - 1_000, now - 1_020  # an hour's sleep would be the end of its time at work
+    assert lease.lap_ms() == 20_000, "as long as it held the lease"
+    assert lease.lap_ms() == 0, "and not again"
+
+
 def _after(lease: Any, fresh_until: float) -> bool:
     lease.fresh_until = fresh_until
     return still_holds(lease)

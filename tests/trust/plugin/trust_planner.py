@@ -68,6 +68,11 @@ class _Asked:
     def order(self, item: str, tool: str = "order") -> tuple[str, dict[str, Any]]:
         return tool, {"item": item, "outside": self._outside, "case": self._case, "slow_s": self._slow_s}
 
+    def divide(self) -> tuple[str, dict[str, Any]]:
+        """Two questions, each of them the goal of a sub-run that plays the scenario `part`."""
+        goal = f"part {self._outside} {self._slow_s} {self._case}"
+        return "investigate_hypotheses", {"questions": [{"hypothesis": "H1", "question": goal}] * 2}
+
     def report(self) -> tuple[str, dict[str, Any]]:
         how = [item.status for item in self._transcript.items if isinstance(item, Returned)]
         return "generate_report", {
@@ -99,6 +104,14 @@ def _blind_order(turn: int, ask: _Asked) -> list[tuple[str, dict[str, Any]]]:
     return [[ask.look("lamps")], [ask.order("bulbs", "order_blind")], [ask.report()]][turn]
 
 
+def _divided(turn: int, ask: _Asked) -> list[tuple[str, dict[str, Any]]]:
+    return [[ask.look("lamps")], [ask.divide()], [ask.report()]][turn]
+
+
+def _part(turn: int, ask: _Asked) -> list[tuple[str, dict[str, Any]]]:
+    return [[ask.look("lamps")], [ask.report()]][turn]
+
+
 def _long(turn: int, ask: _Asked) -> list[tuple[str, dict[str, Any]]]:
     if turn == 8:
         return [ask.report()]
@@ -108,5 +121,6 @@ def _long(turn: int, ask: _Asked) -> list[tuple[str, dict[str, Any]]]:
 
 SCENARIOS: dict[str, Play] = {
     "S1": _read_only, "S2": _one_order, "S3": _one_order, "S4": _one_order, "S5": _fault, "S6": _two_orders,
-    "S7": _blind_order, "S8": _one_order, "S9": _one_order, "long": _long,
+    "S7": _blind_order, "S8": _one_order, "S9": _one_order, "S10": _divided,
+    "S11": _divided, "part": _part, "long": _long,
 }  # fmt: skip
