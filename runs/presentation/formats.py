@@ -66,7 +66,9 @@ def ago(at: datetime | None, now: datetime) -> str:
 
 
 def money(micro_usd: int, known: bool = True) -> str:
-    """`$0.00`, `$0.0042`; `$0.12 or more` where a price is not known."""
+    """`$0.00`, `$0.0042`, `$0.12 or more`; a price that is not known is never said to be nothing."""
+    if not (known or micro_usd):
+        return "price not known"
     usd = micro_usd / 1_000_000
     words = f"${usd:.4f}" if 0 < usd < 0.01 else f"${usd:,.2f}"
     return words if known else f"{words} or more"

@@ -16,7 +16,7 @@ from runs import queue
 from runs.models import Run
 from runs.models.approval import open_requests_of_runs
 from runs.models.run import sub_runs_under_way_of_runs
-from runs.presentation.today import today_of
+from runs.presentation.today import Today, today_of
 from runs.states import ACTIVE, TERMINAL, WAITING
 
 PAGE_SIZE = 50
@@ -109,8 +109,7 @@ class Strip:
     needs: int
     running: int
     finished_today: int
-    spent_today: int
-    daily_cap: int
+    today: Today
     pending: int | None
     workers: int | None
     is_worker_alive: bool
@@ -124,11 +123,10 @@ def strip_of(user: User, now: datetime) -> Strip:
         needs=Count("pk", filter=Q(state__in=WAITING)), running=Count("pk", filter=Q(state__in=ACTIVE))
     )
     finished = mine.filter(state__in=TERMINAL, finished_at__gte=midnight).count()
-    today = today_of(user)
     pending, workers, beat = cache.get_or_set("queue-look", _look_at_queue, QUEUE_LOOK_S) or (None, None, None)
     is_alive = beat is not None and now - beat < timedelta(seconds=SILENCE_S)
     return Strip(
-        is_open["needs"], is_open["running"], finished, today.spent, today.cap, pending, workers,
+        is_open["needs"], is_open["running"], finished, today_of(user), pending, workers,
         is_alive,
     )  # fmt: skip
 

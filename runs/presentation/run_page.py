@@ -23,7 +23,7 @@ from runs.presentation.looking import looking_at
 from runs.presentation.machine import Arrow, Pill, Place, drawing, pills
 from runs.presentation.picture import Picture, Shown, draw
 from runs.presentation.report_text import chat_text, cited_number, outcome_word, still_happening
-from runs.presentation.slices import Given, given_to
+from runs.presentation.slices import Cap, Given, caps_of, cost_in_words, given_to
 from runs.presentation.timeline import Cycle, cycles, tokens_in_words
 from runs.presentation.today import Today, today_of
 from runs.presentation.words import REMEDIES, REMEDY, VERDICTS
@@ -305,14 +305,8 @@ class RunPage:
         return verify_chain(self.run.pk, self.run.n_steps, self.run.head_mac, self.steps)
 
     @property
-    def budget(self) -> list[tuple[str, int, int]]:
-        """Name, spent, cap; as rows of the budget table."""
-        run = self.run
-        spent = {
-            "steps": run.n_steps, "cycles": run.cycle, "tool_calls": run.n_tool_calls, "model_calls": run.n_model_calls,
-            "tokens": run.tokens_in + run.tokens_out, "micro_usd": run.cost_micro_usd, "driven_ms": run.driven_ms,
-        }  # fmt: skip
-        return [(name, value, run.budget.get(name, 0)) for name, value in spent.items()]
+    def budget(self) -> list[Cap]:
+        return caps_of(self.run)
 
     @cached_property
     def given(self) -> list[Given]:
@@ -320,8 +314,8 @@ class RunPage:
         return given_to(self.sub_runs, self.calls)
 
     @property
-    def cost_with_sub_runs(self) -> int:
-        return int(self.run.cost_micro_usd) + sum(part.cost_micro_usd for part in self.sub_runs)
+    def cost(self) -> str:
+        return cost_in_words(self.run, self.sub_runs)
 
     @cached_property
     def today(self) -> Today:

@@ -122,6 +122,12 @@ def dollars(micro_usd: int) -> str:
 
 
 @register.filter
+def cost(run: Run) -> str:
+    """What a run cost, and whether that is all of it."""
+    return formats.money(run.cost_micro_usd, run.cost_known)
+
+
+@register.filter
 def bytes_in_words(count: int) -> str:
     return formats.size(count)
 

@@ -192,6 +192,15 @@ def test_the_budget_says_what_the_runs_one_may_see_spent_today(
     assert "$1.23 of $20.00 today" in client.get("/").content.decode()
 
 
+def test_a_price_that_is_not_known_is_never_said_to_be_nothing(as_alice: Client, planning: Story) -> None:
+    Run.objects.filter(pk=planning.run.pk).update(cost_known=False)
+    assert page_of(as_alice, planning).count("price not known") == 3  # the budget's title, its row, the day's
+    assert "price not known of" in as_alice.get("/").content.decode()
+    assert "<span>price not known</span>" in as_alice.get("/?tab=all").content.decode()
+    Run.objects.filter(pk=planning.run.pk).update(cost_micro_usd=120_000)
+    assert page_of(as_alice, planning).count("$0.12 or more") == 3
+
+
 def _today(client: Client, story: Story, whose: str) -> list[str]:
     page = html.unescape(page_of(client, story))
     row = page[page.index(f"money of {whose} today") :]
