@@ -1,4 +1,4 @@
-"""What is configured, what answers, what is missing: the findings of `doctor`. Changes nothing and calls no model."""
+"""What is configured, what answers, what is missing: the findings of `doctor`. Changes nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from agent.errors import PlannerFault
+from agent.errors import PlannerFault, Temporary
 from agent.execute import look_at_sources
 from agent.jobs import tool_host
 from agent.planners import claude_settings
@@ -69,15 +69,16 @@ class Finding:
         return asdict(self)
 
 
-def examine() -> list[Finding]:
-    """Every finding, in the order in which they matter."""
+def examine(asks_model: bool = False) -> list[Finding]:
+    """Every finding, in the order in which they matter. The model is asked on request only."""
     database = list(_database())
     findings = [
         *_settings(),
         *_disk(),
         *database,
         *_redis(),
-        *_planner(),
+        *_planner(asks_model),
+        *(ask_model() if asks_model else []),
         *_tools(),
         *_tickets(),
         *_sources(),
@@ -143,34 +144,44 @@ def _redis() -> Iterator[Finding]:
         yield Finding("workers", Verdict.BROKEN, "none", "Runs are safe and go on when one starts: ./opspilot up.")
 
 
-def _planner() -> Iterator[Finding]:
+def _planner(asks_model: bool) -> Iterator[Finding]:
     if settings.PLANNER == "claude" and not settings.ANTHROPIC_API_KEY:
         yield Finding("planner", Verdict.BROKEN, "claude without a key", "Set ANTHROPIC_API_KEY, or OPSPILOT_PLANNER.")
     elif settings.PLANNER == "claude":
-        yield Finding(
-            "planner",
-            Verdict.OK,
-            f"{planner_words()}, a key is set; not called, since a call costs money (--ask-model does)",
-        )
+        not_called = "" if asks_model else "; not called, since a call costs money (--ask-model does)"
+        yield Finding("planner", Verdict.OK, f"{planner_words()}, a key is set{not_called}")
     else:
         yield Finding("planner", Verdict.OK, planner_words())
 
 
 def ask_model() -> Iterator[Finding]:
     """Whether the model's address answers, and what it does not know. Costs a few tokens, so only on request."""
+    if settings.PLANNER != "claude" and not settings.ANTHROPIC_API_KEY:
+        yield Finding("model", Verdict.WARNING, "there is none to ask: no key is set", "Set ANTHROPIC_API_KEY.")
+        return
+    where = settings.ANTHROPIC_BASE_URL or "api.anthropic.com"
     try:
         told = claude_settings()
         lacks = import_module("agent.claude.probe").lacking(told)
+    except Temporary as fault:
+        hint = "Runs wait and try again by themselves. Is that the address, and does this machine reach it?"
+        yield Finding("model", Verdict.BROKEN, f"{where}: {fault}", hint)
     except PlannerFault as fault:
-        yield Finding(
-            "model", Verdict.BROKEN, str(fault), "Look at ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, OPSPILOT_MODEL."
-        )
-        return
-    if set(lacks) <= set(settings.MODEL_LACKS):
-        yield Finding("model", Verdict.OK, f"{settings.MODEL} answers" + _without(settings.MODEL_LACKS))
+        hint = "Look at ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, OPSPILOT_MODEL."
+        yield Finding("model", Verdict.BROKEN, f"{where}: {fault}", hint)
     else:
-        words = f"{settings.MODEL} answers only{_without(lacks)}"
+        yield from _answering(where, lacks)
+
+
+def _answering(where: str, lacks: Sequence[str]) -> Iterator[Finding]:
+    if set(lacks) <= set(settings.MODEL_LACKS):
+        yield Finding("model", Verdict.OK, f"{settings.MODEL} answers at {where}{_without(settings.MODEL_LACKS)}")
+    else:
+        words = f"{settings.MODEL} answers at {where} only{_without(lacks)}"
         yield Finding("model", Verdict.BROKEN, words, f"Set OPSPILOT_MODEL_LACKS={','.join(lacks)}.")
+    if not import_module("agent.claude.prices").is_known(settings.MODEL):
+        words = f"that of {settings.MODEL} is not known"
+        yield Finding("price", Verdict.WARNING, words, "Caps on tokens and calls hold for it; those on money cannot.")
 
 
 def _without(lacks: Sequence[str]) -> str:

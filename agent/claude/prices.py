@@ -17,6 +17,10 @@ def _table() -> dict[str, dict[str, Any]]:
     return tomllib.loads(TABLE.read_text())
 
 
+def is_known(model: str) -> bool:
+    return DATED.sub("", model) in _table()
+
+
 def ceiling_micro_usd(model: str, prompt_tokens: int, max_tokens: int) -> int:
     """The most one call may cost, all of its prompt written to the cache; 0 where the price is not known."""
     return cost_micro_usd(model, fresh=0, cache_write=prompt_tokens, cache_read=0, output=max_tokens) or 0

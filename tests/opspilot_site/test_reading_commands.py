@@ -24,6 +24,7 @@ from runs.services.actors import Actor
 from runs.services.halt import halt_all
 from tests.flows.incident import write_incident
 from tests.runs.commands.conftest import Shell, shell
+from tests.standins.messages_api import messages_api
 from tools import registry
 
 __all__ = ["shell"]
@@ -87,6 +88,51 @@ def test_doctor_ends_with_1_where_a_source_cannot_be_read(
     assert ended.code == 1
     assert ended.error == "Broken: source gone."
     assert "✗ source gone" in ended.out
+
+
+AWAY = {"fault": "status", "status": 500}
+NO_KEY = {"fault": "status", "status": 401, "type": "authentication_error"}
+PAGE = {"fault": "html"}
+LOOK = "Look at ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, OPSPILOT_MODEL."
+WAIT = "Runs wait and try again by themselves. Is that the address, and does this machine reach it?"
+
+
+@pytest.mark.parametrize(
+    ("turns", "verdict", "words", "hint"),
+    [
+        (None, "ok", "claude-sonnet-5-5 answers at {url}", ""),
+        ([AWAY], "broken", "{url}: The model's address answered 500 api_error: a fault of the script", WAIT),
+        ([NO_KEY] * 8, "broken",
+         "{url}: The model's address answered 401 authentication_error: a fault of the script", LOOK),
+        ([PAGE], "broken", "{url}: The model's address answered text/html instead of text/event-stream. Is the base "
+         "URL that of a Messages API?", LOOK),
+    ],
+)  # fmt: skip
+def test_doctor_says_what_the_model_said(
+    team: Team, shell: Shell, settings: Any, tmp_path: Path, turns: Any, verdict: str, words: str, hint: str
+) -> None:
+    with messages_api(tmp_path, turns) as api:
+        settings.ANTHROPIC_API_KEY, settings.ANTHROPIC_BASE_URL, settings.PLANNER = "key-1", api.url, "claude"
+        ended = shell("doctor", "--ask-model", "--json")
+    (model,) = _findings(ended.out)["model"]
+
+    assert (model["verdict"], model["words"], model["hint"]) == (verdict, words.format(url=api.url), hint)
+    assert ended.code == (verdict == "broken")
+    assert "not called" not in _findings(ended.out)["planner"][0]["words"]
+
+
+def test_doctor_says_that_a_price_is_not_known_and_that_there_is_no_model(
+    team: Team, shell: Shell, settings: Any, tmp_path: Path
+) -> None:
+    none = shell("doctor", "--ask-model", "--json")
+    with messages_api(tmp_path) as api:
+        settings.ANTHROPIC_API_KEY, settings.ANTHROPIC_BASE_URL, settings.PLANNER = "key-1", api.url, "claude"
+        settings.MODEL = "my-own-model"
+        unpriced = shell("doctor", "--ask-model", "--json")
+
+    assert (none.code, _findings(none.out)["model"][0]["words"]) == (0, "there is none to ask: no key is set")
+    assert _findings(unpriced.out)["price"][0]["words"] == "that of my-own-model is not known"
+    assert unpriced.code == 0
 
 
 def test_doctor_ends_with_1_where_the_database_is_away(db: None, shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

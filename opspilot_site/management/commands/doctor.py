@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from agent.jobs import tool_host
-from opspilot_site.diagnosis import Finding, Verdict, ask_model, examine
+from opspilot_site.diagnosis import Finding, Verdict, examine
 from runs.presentation.display import reveal
 
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            findings = [*examine(), *(ask_model() if options["ask_model"] else [])]
+            findings = examine(options["ask_model"])
         finally:
             tool_host().stop()
         broken = [finding for finding in findings if finding.verdict == Verdict.BROKEN]
