@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any
 
 from agent.claude.fence import Fence
+from agent.claude.tables import EMPTY, clip, tables
 from agent.jsonclean import clean, clean_text
 from agent.planner import Returned
 
@@ -23,9 +24,7 @@ ROOM = {
     "investigate_hypotheses": 8_000,
     "list_changes": 4_000,  # a change that is not named cannot be suspected
 }  # characters
-ROWS = 12  # of one table; they come ranked, and the rest is counted
-CELL_CHARS = 200
-EMPTY: tuple[Any, ...] = ("", None, [], {})
+STATS = ("first", "last", "min", "median", "max", "mean")
 SERIES = 5  # with their course; the others by name
 
 
@@ -77,10 +76,10 @@ def _within(lines: Iterator[str], max_chars: int) -> tuple[str, bool]:
 
 def _lines(returned: Returned) -> Iterator[str]:
     """Most telling first: what comes late is what the budget cuts."""
-    yield f"summary: {_clip(returned.summary, 600)}"
+    yield f"summary: {clip(returned.summary, 600)}"
     if asked := _settled(returned):
-        yield f"asked: {_clip(_json(asked), 500)}"
-    yield from DIGESTS.get(returned.tool, _tables)(returned, returned.data)
+        yield f"asked: {clip(_json(asked), 500)}"
+    yield from DIGESTS.get(returned.tool, _any)(returned, returned.data)
 
 
 def _settled(returned: Returned) -> Data:
@@ -93,50 +92,10 @@ def _settled(returned: Returned) -> Data:
     }
 
 
-def _tables(returned: Returned, data: Data) -> Iterator[str]:
-    """Any tool's data: its single values, then its tables, columns named once and the first rows of each."""
+def _any(returned: Returned, data: Data) -> Iterator[str]:
+    """A tool's that has no form of its own here, such as one of an installed package."""
     yield from _figures(returned.figures, 6)
-    tables = {name: value for name, value in data.items() if _is_table(value)}
-    said = {**returned.query, **returned.figures, **tables}
-    for name, value in data.items():
-        if name not in said and value not in EMPTY:
-            yield f"{name}: {_cell(value, LINE_CHARS)}"
-    for name, rows in tables.items():
-        yield from _table(name, rows)
-
-
-def _table(name: str, rows: list[Data]) -> Iterator[str]:
-    shown = rows[:ROWS]
-    columns = [key for key in dict.fromkeys(key for row in shown for key in row) if _tells(key, shown)]
-    yield f"{name}, {len(rows)}: {' | '.join(columns)}"
-    for row in shown:
-        yield f"- {' | '.join(_cell(row.get(column)) for column in columns)}"
-    if len(rows) > ROWS:
-        yield f"- and {len(rows) - ROWS} more"
-
-
-def _tells(key: str, rows: list[Data]) -> bool:
-    """Not a column that is empty, or that only repeats a part of the row's id."""
-    ids = [str(row.get("id", "")) for row in rows]
-    values = [row.get(key) for row in rows]
-    repeats = key != "id" and all(
-        isinstance(value, str) and value in ident for value, ident in zip(values, ids, strict=True)
-    )
-    return not repeats and any(value not in EMPTY for value in values)
-
-
-def _is_table(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)
-
-
-def _cell(value: Any, most: int = CELL_CHARS) -> str:
-    if isinstance(value, dict):
-        text = ", ".join(f"{key} {_cell(inner)}" for key, inner in value.items() if inner not in EMPTY)
-    elif isinstance(value, list):
-        text = "; ".join(map(_cell, value))
-    else:
-        text = "" if value is None else str(value)
-    return _clip(text, most)
+    yield from tables(data, said={*returned.query, *returned.figures})
 
 
 def _logs(returned: Returned, data: Data) -> Iterator[str]:
@@ -151,13 +110,24 @@ def _logs(returned: Returned, data: Data) -> Iterator[str]:
     for template in templates[:8]:
         yield (
             f"template ×{template['count']} {template.get('service', '')} "
-            f"{template.get('first_at')} to {template.get('last_at')}: {_clip(template['template'], LINE_CHARS)}"
+            f"{template.get('first_at')} to {template.get('last_at')}: {clip(template['template'], LINE_CHARS)}"
         )
     for match in _telling(data.get("matches") or []):
         where = f"{match['at']} {match.get('service', '')} {match.get('level', '')}"
-        yield f"line {where}: {_clip(match['message'], LINE_CHARS)}"
+        yield f"line {where}: {clip(match['message'], LINE_CHARS)}"
     for template in templates[:5]:
-        yield f"example: {_clip(template.get('example', ''), LINE_CHARS)}"
+        yield f"example: {clip(template.get('example', ''), LINE_CHARS)}"
+
+
+def _patterns(returned: Returned, data: Data) -> Iterator[str]:
+    """What is new or more before what is gone, each by one of its lines, which can be quoted."""
+    yield from _figures({name: value for name, value in returned.figures.items() if " " not in name}, 8)
+    rows = data.get("patterns") or []
+    for row in sorted(rows, key=lambda row: CHANGES.index(row["change"])):
+        seen = f", {row['first_at']} to {row['last_at']}" if row.get("first_at") else ""
+        line = row.get("example") or row.get("template", "")
+        counted = f"{row['change'] or 'same'} ×{row['count']}, before ×{row['before']}"
+        yield f"{counted}{seen}, {row['service']}: {clip(line, 240)}"
 
 
 def _telling(matches: Sequence[Data]) -> list[Data]:
@@ -173,7 +143,8 @@ def _metrics(returned: Returned, data: Data) -> Iterator[str]:
     if len(series) > SERIES:
         yield "moved less, read as well: " + ", ".join(str(one["id"]) for one in series[SERIES:60])
     for one in series[:SERIES]:
-        stats = ", ".join(f"{name} {value}" for name, value in one.get("stats", {}).items())
+        known = one.get("stats", {})
+        stats = ", ".join(f"{name} {known[name]}" for name in STATS if name in known)
         yield f"series “{one['id']}” {one.get('unit', '')}: {stats}"
         yield f"  course: {_course(one.get('points') or [])}"
     if data.get("available"):
@@ -196,7 +167,7 @@ def _changes(returned: Returned, data: Data) -> Iterator[str]:
         group = [change for change in newest_first if (change["kind"] == "commit") == is_commit]
         yield from (_change_line(change) for change in group)
         for change in group[:4]:
-            diff = _clip(change.get("diff") or "", 500)
+            diff = clip(change.get("diff") or "", 500)
             if files := [name for name in change.get("files") or () if name not in diff]:
                 yield f"files of “{change['id']}”: {', '.join(files[:6])}"
             if diff:
@@ -205,7 +176,7 @@ def _changes(returned: Returned, data: Data) -> Iterator[str]:
 
 def _change_line(change: Data) -> str:
     about = " ".join(str(change[name]) for name in ("service", "version") if change.get(name))
-    words = _clip(change.get("title") or change.get("text", ""), 200)
+    words = clip(change.get("title") or change.get("text", ""), 200)
     return f"change {change['at']} {change['kind']} id “{change['id']}” {about}: {words}"
 
 
@@ -219,7 +190,7 @@ def _traces(returned: Returned, data: Data) -> Iterator[str]:
     for edge in sorted(data.get("edges") or [], key=lambda one: (-one["errors"], -one["calls"]))[:12]:
         yield f"calls {edge['caller']} to {edge['callee']}: {edge['calls']}, {edge['errors']} errors"
     for span in (data.get("errors") or [])[:5]:
-        yield f"failing span {span['at']} {span['service']} {span['name']}: {_clip(span['error'], LINE_CHARS)}"
+        yield f"failing span {span['at']} {span['service']} {span['name']}: {clip(span['error'], LINE_CHARS)}"
 
 
 def _read(returned: Returned, data: Data) -> Iterator[str]:
@@ -232,16 +203,18 @@ def _findings(returned: Returned, data: Data) -> Iterator[str]:
         about, outcome = one["hypothesis"] or "its question", one["outcome"] or "no outcome"
         yield f"{one['name']} on {about}, {outcome}: {one['summary']}"
         if one["reasoning"]:
-            yield f"  because: {_clip(one['reasoning'], 400)}"
+            yield f"  because: {clip(one['reasoning'], 400)}"
         for claim in one["claims"][:8]:
             cited = claim["quote"] or f"{claim['figure']} = {claim['value']} {claim['at'] or ''}"
-            yield f"  {claim['role']} {claim['evidence'] or claim['kind']}: {claim['statement']} [{_clip(cited, 200)}]"
-        yield from (f"  ruled out: {_clip(words, 200)}" for words in one["ruled_out"][:4])
-        yield from (f"  not checked: {_clip(words, 200)}" for words in one["not_checked"][:4])
+            yield f"  {claim['role']} {claim['evidence'] or claim['kind']}: {claim['statement']} [{clip(cited, 200)}]"
+        yield from (f"  ruled out: {clip(words, 200)}" for words in one["ruled_out"][:4])
+        yield from (f"  not checked: {clip(words, 200)}" for words in one["not_checked"][:4])
 
 
+CHANGES = ("new", "multiplied", "gone", "")
 DIGESTS: dict[str, Callable[[Returned, Data], Iterator[str]]] = {
     "search_logs": _logs,
+    "log_patterns": _patterns,
     "query_metrics": _metrics,
     "list_changes": _changes,
     "query_traces": _traces,
@@ -283,7 +256,3 @@ def _number(value: Any) -> str:
 
 def _json(value: Any) -> str:
     return json.dumps(clean(value), ensure_ascii=False, sort_keys=True)
-
-
-def _clip(text: str, most: int) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

@@ -6,7 +6,7 @@ No clock, no run id and no counter stands in them. Text from outside stands only
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from agent.claude.answer import NOTE_TOOL
@@ -15,12 +15,13 @@ from agent.claude.fence import Fence
 from agent.claude.folding import record_of, split
 from agent.claude.hypotheses import CASE_TOOL, note_answer
 from agent.jsonclean import clean, clean_text
-from agent.planner import Item, Move, Noted, Planned, Returned, SentBack, Transcript
+from agent.planner import Item, Move, Noted, Planned, Returned, SentBack, SourceInfo, Transcript
 from tools.registry import CONCLUSION
 
 Block = dict[str, Any]
 Message = dict[str, Any]
 OPENING_ID = "toolu_case"
+MOST_SERVICES = 80  # named of one source
 THINKING = ("thinking", "redacted_thinking")
 
 ENDINGS = {
@@ -103,12 +104,7 @@ class Conversation:
         return "\n".join(lines)
 
     def _case(self, transcript: Transcript) -> str:
-        sources = [
-            f"source {source.name} ({source.kind}): {_span(source.oldest, source.newest)}"
-            + (f"; services: {', '.join(source.services)}" if source.services else "")
-            + (f"; problem: {source.problem}" if source.problem else "")
-            for source in transcript.sources
-        ]
+        sources = _sources(transcript.sources)
         alert = json.dumps(clean(transcript.alert), ensure_ascii=False, sort_keys=True, indent=1)[:6_000]
         before = json.dumps(clean(transcript.before), ensure_ascii=False, sort_keys=True, indent=1)[:6_000]
         parts = [
@@ -151,6 +147,25 @@ class Conversation:
         body = self._digests.of(returned, self._fence)
         is_error = returned.status == "error" or (returned.status in ENDINGS and returned.status != "edited")
         return _result(call_id, f"{head}\n{body}".strip(), is_error=is_error)
+
+
+def _sources(sources: Sequence[SourceInfo]) -> Iterator[str]:
+    """A line each. A service is named once, and only so many: a large system would fill the prompt with names."""
+    named: set[str] = set()
+    for source in sources:
+        new = [service for service in source.services if service not in named]
+        shown, beyond, known = new[:MOST_SERVICES], len(new[MOST_SERVICES:]), len(source.services) - len(new)
+        words = [*shown, *([f"{beyond} more, see list_sources"] if beyond else []), *_known(known)]
+        named.update(shown)
+        yield (
+            f"source {source.name} ({source.kind}): {_span(source.oldest, source.newest)}"
+            + (f"; services: {', '.join(words)}" if words else "")
+            + (f"; problem: {source.problem}" if source.problem else "")
+        )
+
+
+def _known(count: int) -> list[str]:
+    return [f"{count} of those above"] if count else []
 
 
 def _notes(items: Sequence[Item]) -> list[Block]:

@@ -109,9 +109,31 @@ def test_a_table_names_its_columns_once_and_counts_the_rows_that_it_leaves_out()
     assert "- web11 p99 | 11\n- and 18 more" in text and "web12" not in text
 
 
+def test_columns_come_in_the_order_in_which_they_are_read() -> None:
+    row = {"gap_ms": 2.0, "callee": "db", "calls": 3, "caller": "web", "signs": [{"now": 3, "words": "twice as long"}]}
+    text = digest(_of("trace_breakdown", {"calls": [row]}), FENCE, 2_400)
+    assert (
+        "calls, 1: caller | callee | calls | gap_ms | signs\n- web | db | 3 | 2.0 | words twice as long, now 3" in text
+    )
+
+
+def test_new_lines_come_before_those_that_are_gone_and_are_told_by_an_example() -> None:
+    gone = _pattern("gone", 0, 6, "") | {"template": "cache warmed"}
+    new = _pattern("new", 18, 0, "pool exhausted after 5004 ms") | {"template": "pool exhausted after <n> ms"}
+    text = digest(_of("log_patterns", {"patterns": [gone, new]}), FENCE, 2_400)
+    line = "new ×18, before ×0, 2026-05-04T10:00:00Z to 2026-05-04T11:00:00Z, orders: pool exhausted after 5004 ms"
+    assert text.index(line) < text.index("gone ×0, before ×6, 2026-05-04")
+    assert "cache warmed" in text and "<n>" not in text
+
+
+def _pattern(change: str, count: int, before: int, example: str) -> dict[str, Any]:
+    times = {"first_at": "2026-05-04T10:00:00Z", "last_at": "2026-05-04T11:00:00Z"}
+    return {"change": change, "count": count, "before": before, "service": "orders", "example": example, **times}
+
+
 def test_what_does_not_fit_whole_is_cut_by_rows() -> None:
     rows = [{"template": f"kind {number} " + "x" * 150} for number in range(12)]
-    text = digest(_of("log_patterns", {"patterns": rows}), FENCE, 1_000)
+    text = digest(_of("weather", {"patterns": rows}), FENCE, 1_000)
     assert "- kind 0 x" in text and "- kind 11 x" not in text and "read_evidence reads E2 itself" in text
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from agent.claude.planner import ClaudePlanner
 from agent.errors import Unusable
-from agent.planner import BudgetLeft, Item, Move, Noted, SentBack
+from agent.planner import BudgetLeft, Item, Move, Noted, SentBack, SourceInfo
 from tests.agent.claude.cases import (
     a_call,
     a_note,
@@ -328,3 +328,13 @@ def test_the_case_opens_the_conversation_as_the_result_of_a_call(tmp_path: Path)
     assert "Why do orders fail?" in texts_of(goal)[0] and "2026-05-04T12:00:00" in texts_of(goal)[0]
     assert reading["content"][0]["name"] == "read_case"
     assert "orders error rate" in texts_of(case)[0] and "services: orders, payments" in texts_of(case)[0]
+
+
+def test_the_case_names_a_service_once_and_only_so_many(tmp_path: Path) -> None:
+    many = tuple(f"svc-{number:03d}" for number in range(100))
+    sources = (SourceInfo("shop", "logs", many), SourceInfo("shop", "metrics", (*many[:70], "web")))
+    with messages_api(tmp_path, [a_turn()]) as api:
+        ask(a_planner(api), sources=sources)
+        case = texts_of(api.bodies[0]["messages"][2])[0]
+    assert "svc-079, 20 more, see list_sources\n" in case
+    assert "shop (metrics): range unknown; services: web, 70 of those above\n" in case
