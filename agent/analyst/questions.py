@@ -114,15 +114,21 @@ def quiet_look(case: Casefile, tools: Sequence[ToolDescription]) -> Question:
 
 
 def start_of(transcript: Transcript) -> str:
-    """Where reading begins: twice the range that the goal names, so that there is a quiet part; at most a day."""
-    oldest = min(
-        (source.oldest for source in transcript.sources if source.oldest and source.kind != "changes"), default=None
-    )
+    """Where reading begins: twice the range that the goal names, so that there is a quiet part; at most a day.
+
+    Empty, for all that there is, only where each source says how far back it reaches. A service does not; beside it
+    reading begins where the others do, or two hours before the end.
+    """
+    reaches = [source.oldest for source in transcript.sources if source.newest and source.kind != "changes"]
+    oldest = min((one for one in reaches if one), default=None)
     match = _RANGE.search(transcript.goal)
     asked = timedelta(minutes=2 * int(match[1] or 1) * _IN_GOAL[match[2].lower()]) if match else WIDEST
     end = transcript.focus or transcript.as_of
-    earliest = min(transcript.as_of - asked, end - timedelta(hours=2))
-    return "" if oldest is not None and oldest >= earliest else iso(earliest)
+    latest = end - timedelta(hours=2)
+    earliest = min(transcript.as_of - asked, latest)
+    if oldest is None or oldest < earliest:
+        return iso(earliest)
+    return "" if all(reaches) else iso(min(oldest, latest))
 
 
 def _step_s(transcript: Transcript, since: str) -> int:

@@ -12,6 +12,7 @@ import re
 import sys
 from collections import Counter
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class Elasticsearch(Api):
 
     def __init__(self, documents: list[Document]):
         self.documents = documents
+        self.places = {id(document): place for place, document in enumerate(documents)}
 
     def is_query(self, request: Request) -> bool:
         return request.path.endswith("/_search") and request.json.get("size") != 1
@@ -82,7 +84,7 @@ class Elasticsearch(Api):
         return answer
 
     def _hit(self, document: Document, body: dict[str, Any]) -> dict[str, Any]:
-        hit: dict[str, Any] = {"_index": "logs", "_id": str(self.documents.index(document)), "_score": None}
+        hit: dict[str, Any] = {"_index": "logs", "_id": str(self.places[id(document)]), "_score": None}
         if body.get("_source", True):
             hit["_source"] = document
         hit["fields"] = {one["field"]: [document[one["field"]]] for one in body.get("docvalue_fields", [])}
@@ -99,8 +101,7 @@ def _matches(document: Document, query: dict[str, Any]) -> bool:
             )
         case "range":
             ((name, bounds),) = value.items()
-            at = _moment(document[name])
-            return _moment(bounds["gte"]) <= at < _moment(bounds["lt"])
+            return _moment(bounds["gte"]) <= _moment(document[name]) < _moment(bounds["lt"])
         case "terms":
             ((name, wanted),) = value.items()
             return document.get(name) in wanted
@@ -123,6 +124,7 @@ def _buckets(found: list[Document], aggregation: dict[str, Any]) -> list[dict[st
     raise BadQuery(f"unknown aggregation [{kind}]")
 
 
+@cache
 def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import re
 import sys
+from bisect import bisect_left, bisect_right
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ LOG = re.compile(rf"\{{(\w+)(=~|=)({TEXT})\}}(?: \|~ ({TEXT}))?(?: \| (\w+)=~({T
 COUNT = re.compile(r"sum(?: by \(([\w, ]+)\))? \(?count_over_time\((.+)\[(\d+)ms\]\)\)?\Z|"
                    r"sum\(count_over_time\((.+)\[(\d+)ms\]\)\)\Z")  # fmt: skip
 MAX_LIMIT = 5_000
+Line = tuple[int, dict[str, str], str]
 
 
 class BadQuery(Exception):
@@ -36,8 +39,9 @@ class Loki(Api):
         500: "context canceled\n",
     }
 
-    def __init__(self, lines: list[tuple[int, dict[str, str], str]]):
+    def __init__(self, lines: list[Line]):
         self.lines = sorted(lines, key=lambda line: line[0])
+        self._selected = lru_cache(maxsize=64)(self._select)
 
     def is_query(self, request: Request) -> bool:
         return request.path.endswith(("/query", "/query_range")) and "since" not in request.query
@@ -72,7 +76,7 @@ class Loki(Api):
                 f"max entries limit per query exceeded, limit > max_entries_limit ({limit} > {MAX_LIMIT})\n", 400
             )
         start, end = int(query.get("start", 0)), int(query.get("end", 2**62))
-        found = [line for line in self._select(query["query"]) if start <= line[0] < end]
+        found = _between(self._selected(query["query"]), start, end - 1)
         newest = found[::-1][:limit] if query.get("direction", "backward") == "backward" else found[:limit]
         streams: dict[str, dict[str, Any]] = {}
         for at, labels, text in newest:
@@ -80,7 +84,7 @@ class Loki(Api):
             stream["values"].append([str(at), text])
         return _success({"resultType": "streams", "result": list(streams.values()), "stats": {}})
 
-    def _select(self, expression: str) -> list[tuple[int, dict[str, str], str]]:
+    def _select(self, expression: str) -> list[Line]:
         match = LOG.fullmatch(expression)
         if match is None:
             raise BadQuery(expression)
@@ -106,9 +110,8 @@ class Loki(Api):
         by = [name.strip() for name in (match[1] or "").split(",") if name.strip()]
         inner, width = match[2] or match[4], int(match[3] or match[5]) * 1_000_000
         found: Counter[tuple[tuple[str, str], ...]] = Counter()
-        for when, labels, _ in self._select(inner):
-            if at - width < when <= at:
-                found[tuple((name, labels[name]) for name in by if name in labels)] += 1
+        for _, labels, _ in _between(self._selected(inner), at - width + 1, at):
+            found[tuple((name, labels[name]) for name in by if name in labels)] += 1
         return found
 
     def _vector(self, query: dict[str, str]) -> list[dict[str, Any]]:
@@ -124,6 +127,15 @@ class Loki(Api):
             for labels, count in self._counts(query["query"], at).items():
                 series.setdefault(labels, []).append([at / 1e9, str(count)])
         return [{"metric": dict(labels), "values": values} for labels, values in series.items()]
+
+
+def _between(lines: list[Line], first: int, last: int) -> list[Line]:
+    """Those from one moment to another, both included."""
+    return lines[bisect_left(lines, first, key=_when) : bisect_right(lines, last, key=_when)]
+
+
+def _when(line: Line) -> int:
+    return line[0]
 
 
 def _success(data: Any) -> Reply:

@@ -125,7 +125,15 @@ def test_of_more_lines_than_are_read_the_service_counts(url: Url) -> None:
     assert result.data["services"] == {"orders": 5_910, "payments": 90}
     assert result.data["levels"] == {"INFO": 5_910, "ERROR": 90}
     assert sum(count for _, count in result.data["per_minute"]) == 6_000
-    assert "the newest 5,000 lines" in result.summary
+    assert "templates are of 4,976 lines from all parts of the range" in result.summary
+
+
+def test_a_kind_of_line_that_was_always_there_does_not_begin_with_the_newest_lines(url: Url) -> None:
+    """Of 6,000 lines not all are read: what begins is told from what goes on by reading from all of the range."""
+    first = {one["template"]: one["first_at"] for one in _ask(url("ok"), since="2h").data["templates"]}
+
+    assert datetime.fromisoformat(first["order <n> placed in <n> ms"]) < START + timedelta(minutes=6)
+    assert datetime.fromisoformat(first["charge <n> timed out after <n> ms"]) >= ONSET
 
 
 def test_a_range_that_begins_within_a_minute_is_counted_exactly(url: Url) -> None:

@@ -1,7 +1,8 @@
 """Logs of Elasticsearch and OpenSearch. API: https://www.elastic.co/docs/api/doc/elasticsearch/group/endpoint-search.
 
 Their pattern language is not RE2, so a pattern is narrowed there by the words it needs and judged here, over the newest
-lines up to a cap. Without a pattern the counts are the service's own.
+lines up to a cap. Without a pattern the counts are the service's own, and the sample for templates is of lines from all
+parts of the range.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import quote
 
 from tools.sources.logs import levels
 from tools.sources.logs.search import LogHits, LogQuery
-from tools.sources.logs.tally import Line, entry_of, page_back, tally, wanted
+from tools.sources.logs.tally import Line, entry_of, page_back, read_lines, tally, wanted
 from tools.sources.remote import Remote, Seen, guarded
 from tools.sources.timestamps import from_us, iso_us, read_us
 from tools.sources.words import clean, clean_value
@@ -114,9 +115,7 @@ class Elasticsearch(Remote):
         self.notes.clear()
         filters = self._filters(query)
         self.note_query(json.dumps({"bool": {"filter": filters}}, ensure_ascii=False), query.since_us, query.until_us)
-        lines, is_all = page_back(
-            lambda since_us, until_us: self._lines(filters, since_us, until_us), query.since_us, query.until_us, PAGE
-        )
+        lines, is_all = self._read(filters, query)
         found = [entry for entry in wanted(lines, query) if query.pattern is None or query.pattern.hits(
             f"{entry.message} {json.dumps(entry.fields, ensure_ascii=False)}".encode("utf-8", "replace")
         )]  # fmt: skip
@@ -127,17 +126,33 @@ class Elasticsearch(Remote):
             hits.is_cut = not is_all
         else:
             self._count_all(hits, filters, query)
-        if not is_all:
+        if not is_all and query.pattern is not None:
             self.notes.append(f"{self.name}: the newest {len(lines):,} lines were read")
+        elif not is_all:
+            self.notes.append(
+                f"{self.name}: templates are of {len(lines):,} lines from all parts of the range; the counts are of all"
+            )
         hits.before = self._before(filters, query, span_us)
         return hits
+
+    def _read(self, filters: Sequence[Any], query: LogQuery) -> tuple[list[Line], bool]:
+        """With a pattern the newest, without a gap: what is judged here can be counted here only."""
+
+        def fetch(since_us: int, until_us: int, limit: int) -> list[Line]:
+            return self._lines(filters, since_us, until_us, limit)
+
+        if query.pattern is not None:
+            return page_back(fetch, query.since_us, query.until_us, PAGE)
+        return read_lines(
+            fetch, lambda: self._count(filters, query.since_us, query.until_us), query.since_us, query.until_us, PAGE
+        )
 
     def _before(self, filters: Sequence[Any], query: LogQuery, span_us: int) -> int:
         if query.pattern is None:
             return self._count(filters, query.since_us - span_us, query.since_us)
         lines, _ = page_back(
-            lambda since_us, until_us: self._lines(filters, since_us, until_us), query.since_us - span_us,
-            query.since_us, PAGE,
+            lambda since_us, until_us, limit: self._lines(filters, since_us, until_us, limit),
+            query.since_us - span_us, query.since_us, PAGE,
         )  # fmt: skip
         return sum(1 for line in lines if query.pattern.hits(line.entry.message.encode("utf-8", "replace")))
 
@@ -176,10 +191,10 @@ class Elasticsearch(Remote):
             for one in found["levels"]["buckets"]:
                 hits.levels[levels.name(levels.rank(str(one["key"])))] += int(one["doc_count"])
 
-    def _lines(self, filters: Sequence[Any], since_us: int, until_us: int) -> list[Line]:
+    def _lines(self, filters: Sequence[Any], since_us: int, until_us: int, limit: int) -> list[Line]:
         names = self.names
         body = {
-            "size": PAGE, "sort": [{names.time: "desc"}], "_source": True,
+            "size": limit, "sort": [{names.time: "desc"}], "_source": True,
             "docvalue_fields": [{"field": names.time, "format": "strict_date_time"}],
             "query": {"bool": {"filter": [*filters, self._range(since_us, until_us)]}},
         }  # fmt: skip

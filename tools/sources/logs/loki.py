@@ -1,7 +1,7 @@
 """Logs of Grafana Loki. API: https://grafana.com/docs/loki/latest/reference/loki-http-api/.
 
-Lines are read newest first up to a cap and counted here; of more than that, Loki counts and the lines read are the
-sample for templates.
+Lines are read newest first up to a cap and counted here; of more than that, Loki counts, and the sample for templates
+is of lines from all parts of the range.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 from tools.sources.logs import levels
 from tools.sources.logs.search import LogHits, LogQuery
-from tools.sources.logs.tally import Line, entry_of, page_back, tally, wanted
+from tools.sources.logs.tally import Line, entry_of, page_back, read_lines, tally, wanted
 from tools.sources.remote import Remote, Seen, guarded
 from tools.sources.timestamps import from_us
 from tools.sources.words import clean
@@ -63,23 +63,36 @@ class Loki(Remote):
         selector = self._selector(query.service)
         expression = selector + _line_filter(query) + self._level_filter(query)
         self.note_query(expression, query.since_us, query.until_us)
-        lines, is_all = page_back(
-            lambda since_us, until_us: self._lines(expression, since_us, until_us), query.since_us, query.until_us, PAGE
-        )
-        hits = tally(list(wanted(lines, query)), query)
         span_us = query.until_us - query.since_us
+        lines, is_all = self._read(expression, query)
+        hits = tally(list(wanted(lines, query)), query)
         hits.searched = self._count(selector, query.until_us, span_us)
         hits.before = self._count(expression, query.since_us, span_us)
         if not is_all:
             self._count_all(hits, expression, query)
         return hits
 
+    def _read(self, expression: str, query: LogQuery) -> tuple[list[Line], bool]:
+        def fetch(since_us: int, until_us: int, limit: int) -> list[Line]:
+            return self._lines(expression, since_us, until_us, limit)
+
+        if not self._is_counted(query):
+            return page_back(fetch, query.since_us, query.until_us, PAGE)
+        return read_lines(
+            fetch, lambda: self._count(expression, query.until_us, query.until_us - query.since_us), query.since_us,
+            query.until_us, PAGE,
+        )  # fmt: skip
+
+    def _is_counted(self, query: LogQuery) -> bool:
+        """Whether Loki can count what is asked for: not by a level that stands in the lines only."""
+        return query.level < 0 or bool(self._level_label)
+
     def _count_all(self, hits: LogHits, expression: str, query: LogQuery) -> None:
         """There are more lines than were read: Loki's own counts take their place."""
         read = hits.total
         level = self._level_label
-        if query.level >= 0 and not level:
-            hits.is_cut = True  # the level stands in the lines only, so Loki cannot count by it
+        if not self._is_counted(query):
+            hits.is_cut = True
             self.notes.append(f"{self.name}: the newest {read:,} lines were read; older ones are not counted")
             return
         hits.buckets, hits.services, hits.levels = Counter(), Counter(), Counter()
@@ -91,11 +104,13 @@ class Loki(Remote):
                 hits.levels[levels.name(levels.rank(labels.get(level, "")))] += count
         hits.total = sum(hits.buckets.values())
         hits.first_us = max(min(hits.buckets, default=query.since_us), query.since_us)
-        self.notes.append(f"{self.name}: templates are those of the newest {read:,} lines; the counts are of all")
+        self.notes.append(
+            f"{self.name}: templates are of {read:,} lines from all parts of the range; the counts are of all"
+        )
 
-    def _lines(self, expression: str, since_us: int, until_us: int) -> list[Line]:
+    def _lines(self, expression: str, since_us: int, until_us: int, limit: int) -> list[Line]:
         asked: Params = {
-            "query": expression, "start": since_us * 1_000, "end": until_us * 1_000, "limit": PAGE,
+            "query": expression, "start": since_us * 1_000, "end": until_us * 1_000, "limit": limit,
             "direction": "backward",
         }  # fmt: skip
         return [

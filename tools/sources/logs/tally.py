@@ -13,6 +13,7 @@ from tools.sources.timestamps import from_us
 
 MAX_LINES = 5_000  # read for one question
 MAX_PAGES = 20
+PIECES = 20  # of a range with more lines than that
 MAX_KINDS = 1_000
 
 
@@ -71,17 +72,35 @@ def _count_template(hits: LogHits, entry: Entry) -> None:
         hits.templates[key] = seen
 
 
-def page_back(
-    fetch: Callable[[int, int], Sequence[Line]], since_us: int, until_us: int, page: int, most: int = MAX_LINES
+Fetch = Callable[[int, int, int], Sequence[Line]]  # the newest lines from, until, at most so many
+
+
+def read_lines(
+    fetch: Fetch, count: Callable[[], int], since_us: int, until_us: int, page: int
 ) -> tuple[list[Line], bool]:
-    """Lines of the range, newest first, and whether that is all of them. `fetch(since, until)` gives the newest `page`.
+    """All lines of the range; or, of more than are read, a part of each twentieth of it, and False.
+
+    The newest alone would not do: everything that is older than them would look as if it had begun with them.
+    """
+    lines = fetch(since_us, until_us, page)
+    if len(lines) < page:
+        return list(lines), True
+    if count() <= MAX_LINES:
+        return page_back(fetch, since_us, until_us, page)
+    width = -(-(until_us - since_us) // PIECES)
+    pieces = ((low, min(low + width, until_us)) for low in range(since_us, until_us, width))
+    return [line for low, high in pieces for line in fetch(low, high, MAX_LINES // PIECES)], False
+
+
+def page_back(fetch: Fetch, since_us: int, until_us: int, page: int, most: int = MAX_LINES) -> tuple[list[Line], bool]:
+    """Lines of the range, newest first, and whether that is all of them.
 
     The next page ends at the moment of the oldest line seen, that moment included: several lines may share it. What
     comes twice is told by its mark.
     """
     found: dict[tuple[int, str], Line] = {}
     for _ in range(MAX_PAGES):
-        lines = fetch(since_us, until_us)
+        lines = fetch(since_us, until_us, page)
         fresh = [line for line in lines if (line.at_us, line.mark) not in found]
         found |= {(line.at_us, line.mark): line for line in fresh}
         if len(lines) < page:
