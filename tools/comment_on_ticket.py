@@ -43,12 +43,13 @@ def run(context: ToolContext, params: CommentOnTicket) -> ToolResult:
 
 def preview(params: CommentOnTicket) -> Preview:
     title = f" “{params.title}”" if params.title else ""
-    where = "the tickets kept here" if _is_kept_here(params.ticket) else destination()
+    is_ours = _is_kept_here(params.ticket)
+    ends = "" if is_ours else "\n\n(A link to this run and the key of this call stand at the end.)"
     return Preview(
         sentence=f"Comment on {params.ticket}{title}, which is open already.",
-        destination=where,
+        destination="the tickets kept here" if is_ours else destination(),
         undo="can be deleted there by hand",
-        body=params.text,
+        body=f"{params.text}{ends}",
     )
 
 

@@ -49,13 +49,15 @@ class TimeRange:
 
 
 def resolve(since: str, until: str, as_of: datetime, oldest: datetime | None) -> TimeRange:
-    """The range meant. Empty `since` is the oldest row, empty `until` is as-of; what lies beyond as-of is cut off.
+    """The range meant. Empty `since` is the oldest row, or the hour before the end where nobody knows it;
+    empty `until` is as-of, and what lies beyond as-of is cut off.
 
     The second of as-of belongs to the range, or the newest row would fall out of it. Raises ToolError in words.
     """
     since, until = _split(since.strip().lower(), until.strip().lower())
     end = _end_of(as_of)
-    start = _moment(since, as_of, "since") if since else _start_of_data(oldest, as_of)
+    last = _moment(until, as_of, "until") if until else as_of
+    start = _moment(since, as_of, "since") if since else _start_of_data(oldest, min(last, as_of))
     if start >= end:
         raise ToolError(
             f"The range starts at {iso(start)}, after as-of {iso(as_of)}: nothing is known of that time. "
@@ -91,10 +93,10 @@ def _end_of(as_of: datetime) -> datetime:
     return as_of.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
 
 
-def _start_of_data(oldest: datetime | None, as_of: datetime) -> datetime:
-    if oldest is not None and oldest <= as_of:
+def _start_of_data(oldest: datetime | None, last: datetime) -> datetime:
+    if oldest is not None and oldest <= last:
         return oldest.astimezone(UTC)
-    return as_of.astimezone(UTC) - timedelta(hours=1)
+    return last.astimezone(UTC) - timedelta(hours=1)
 
 
 def _implied_end(since: str, as_of: datetime, end: datetime) -> datetime:

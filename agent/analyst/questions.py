@@ -69,9 +69,8 @@ def closer_look(assessed: Assessment, tools: Sequence[ToolDescription]) -> Quest
     ]
     if (line := loudest(assessed, entity)) and (pattern := pattern_of(line)):
         until = iso(min(onset, line.kind.first_at) - timedelta(seconds=1))
-        wanted.append(
-            ("not-before", "search_logs", {"pattern": pattern, "ignore_case": False, "until": until, "limit": 0})
-        )
+        args = {"pattern": pattern, "ignore_case": False, "since": since, "until": until, "limit": 0}
+        wanted.append(("not-before", "search_logs", args))
     beside = f" or in {names(callees)}, which it calls" if callees else ""
     return Question(
         f"{entity} moved first, at {clock(onset)}: does the fault lie in it{beside}?", _offered(wanted, tools)

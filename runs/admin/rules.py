@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.db.models.fields.related import ForeignKey
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from runs import toolbox
 from runs.admin.entry import administered_teams
 from runs.admin.policy import Preview, preview_of
 from runs.admin.recorded import RecordedAdmin
@@ -138,6 +140,20 @@ class TeamAdmin(TeamOwnedAdmin):
     list_display = ["name", "slug", "created_at"]
     prepopulated_fields = {"slug": ["name"]}
     inlines = [MembershipInline]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        field = form.base_fields["tools"]
+        field.widget.attrs["rows"] = 6
+        field.help_text = f"{field.help_text} Tools: {', '.join(toolbox.names())}."
+        return form
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """A name that no tool has is said, not refused: a tool may be switched off for today."""
+        super().save_model(request, obj, form, change)
+        names = toolbox.names()
+        if lost := [glob for glob in obj.tools.split() if not any(fnmatchcase(name, glob) for name in names)]:
+            messages.warning(request, f"No tool is called {', '.join(lost)}: such a line allows nothing.")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return _rules_all(request)

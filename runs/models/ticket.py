@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+import re2
 from django.db import models
 
 from runs.models.call import ToolCall
@@ -13,12 +14,19 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
+_LOCAL = re2.compile(r"T-([1-9][0-9]{0,17})")
 NEVER_ASKED = ("local", "webhook")
 
 
 class TicketQuerySet(models.QuerySet["Ticket"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
         return self.filter(run__in=Run.objects.visible_to(user))
+
+    def named(self, name: str) -> Self:
+        """Those of that name: `T-1` is kept here, any other was given by an outside tracker; none for none."""
+        if local := _LOCAL.fullmatch(name):
+            return self.filter(pk=int(local[1]), external_id="")
+        return self.filter(external_id=name) if name else self.none()
 
 
 class Ticket(models.Model):
@@ -54,6 +62,11 @@ class Ticket(models.Model):
     @property
     def name(self) -> str:
         return self.external_id or f"T-{self.pk}"
+
+    @property
+    def kept_in(self) -> str:
+        """Where it is kept, as people call it."""
+        return {"local": "OpsPilot", "jira": "Jira", "github": "GitHub"}.get(self.tracker, self.tracker)
 
     @property
     def is_followed(self) -> bool:

@@ -214,13 +214,16 @@ def _claims(report: dict[str, Any] | None, hypotheses: list[dict[str, Any]]) -> 
 
 
 def _similar(approval: Approval) -> Check:
-    """Open tickets of the same team for the same service."""
-    service = str(approval.call.args.get("service") or approval.run.service)
-    tickets = Ticket.objects.filter(run__team_id=approval.run.team_id, service=service, state=Ticket.State.OPEN)
-    found = list(tickets.exclude(call_id=approval.call_id)[:5])
+    """Open tickets of the same team for the same service; of a comment, but for the one that it is on."""
+    open_ones = Ticket.objects.filter(run__team_id=approval.run.team_id, state=Ticket.State.OPEN)
+    meant = open_ones.named(str(approval.call.args.get("ticket", ""))).first()
+    service = str(approval.call.args.get("service") or (meant.service if meant else "") or approval.run.service)
+    others = open_ones.filter(service=service).exclude(call_id=approval.call_id)
+    found = list(others.exclude(pk=meant.pk)[:5] if meant else others[:5])
+    whose = service or "an unnamed service"
     if not found:
-        return Check(True, f"No ticket for {service or 'an unnamed service'} is open.")
-    return Check(False, f"Open for {service or 'an unnamed service'} already; is one of them about this?", found)
+        return Check(True, f"No {'other ' if meant else ''}ticket for {whose} is open.")
+    return Check(False, f"Open for {whose} {'too' if meant else 'already'}; is one of them about this?", found)
 
 
 def _made_before(approval: Approval) -> Check:

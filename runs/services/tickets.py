@@ -85,7 +85,7 @@ def set_ticket_state(ticket: Ticket, user: User, state: Ticket.State) -> None:
     if not (verdict := may(user, "note", ticket.run)):
         raise forbidden(verdict.why)
     if ticket.tracker != "local":
-        raise Refused("kept_elsewhere", f"{ticket.name} is kept in {ticket.tracker}: close it there.")
+        raise Refused("kept_elsewhere", f"{ticket.name} is kept in {ticket.kept_in}: close it there.")
     if Ticket.objects.filter(pk=ticket.pk).exclude(state=state).update(state=state):
         record_event("ticket_change", actor=Actor.person(user), object=ticket.name, after={"state": str(state)})
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re2
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
@@ -17,7 +16,6 @@ from runs.services.tickets import set_ticket_state
 from runs.views.asking import asker
 
 PAGE_SIZE = 50
-_LOCAL = re2.compile(r"T-([1-9][0-9]{0,17})")
 
 
 @login_required
@@ -38,7 +36,7 @@ def ticket_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def ticket_page(request: HttpRequest, name: str) -> HttpResponse:
     """`name` is `T-1`, or the name that an outside tracker gave."""
-    ticket = get_object_or_404(_named(Ticket.objects.visible_to(request.user), name).select_related("run", "call")[:1])
+    ticket = get_object_or_404(Ticket.objects.visible_to(request.user).named(name).select_related("run", "call")[:1])
     approval = ticket.call.approvals.order_by("-id").first()
     return render(
         request, "tickets/page.html", {"ticket": ticket, "approval": approval, "comments": ticket.comments.all()}
@@ -49,18 +47,10 @@ def ticket_page(request: HttpRequest, name: str) -> HttpResponse:
 @require_POST
 def ticket_state(request: HttpRequest, name: str) -> HttpResponse:
     """Close it, or open it again, and back to its page."""
-    ticket = get_object_or_404(_named(Ticket.objects.visible_to(request.user), name).select_related("run__team")[:1])
+    ticket = get_object_or_404(Ticket.objects.visible_to(request.user).named(name).select_related("run__team")[:1])
     wanted = Ticket.State.OPEN if request.POST.get("state") == "open" else Ticket.State.CLOSED
     try:
         set_ticket_state(ticket, asker(request), wanted)
     except Refused as refusal:
         messages.error(request, str(refusal))
     return redirect("ticket", name=name)
-
-
-def _named(tickets: QuerySet[Ticket], name: str) -> QuerySet[Ticket]:
-    if local := _LOCAL.fullmatch(name):
-        return tickets.filter(pk=int(local[1]), external_id="")
-    if not name:
-        raise Http404("No such ticket.")
-    return tickets.filter(external_id=name)

@@ -24,13 +24,13 @@ from runs.states import RunState
 from tests.agent.scripted import ScriptedPlanner, calls, concludes
 from tests.flows.driving import go_on, start
 from tests.flows.incident import write_incident
-from tests.flows.test_investigation import REPORT, TICKET
+from tests.flows.test_investigation import TICKET
 from tests.runs.making import make_call, make_run
 from tests.standins.vendor import running
 from tools.configuration import Configuration, configure, current
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NOTHING = {**REPORT, "claims": []}
+NOTHING = {"verdict": "cannot_tell", "summary": "The ticket was all that was wanted.", "claims": []}
 Use = Callable[[str], None]
 
 
@@ -151,7 +151,7 @@ def test_what_was_approved_for_one_tracker_does_not_run_in_another(
 
 
 def test_an_open_ticket_gets_a_comment_that_names_it_before(
-    team: Team, alice: User, bob: User, tmp_path: Path, use: Use, jira: Callable[[str], str]
+    team: Team, alice: User, bob: User, tmp_path: Path, use: Use, jira: Callable[[str], str], as_bob: Client
 ) -> None:
     use("ok")
     first = _asked(team, alice, tmp_path, "create_ticket", TICKET)
@@ -167,6 +167,10 @@ def test_an_open_ticket_gets_a_comment_that_names_it_before(
     assert Approval.objects.get(run=run).preview["sentence"] == (
         "Comment on OPS-1 “billing: pool exhausted”, which is open already."
     )
+
+    page = as_bob.get(f"/approvals/{Approval.objects.get(run=run).pk}/", follow=True).content.decode()
+    assert "No other ticket for billing is open." in page, "the one that gets the comment is no warning"
+    assert "A link to this run and the key of this call stand at the end." in page
 
     _approved(run, bob)
     go_on(run, ScriptedPlanner(concludes(NOTHING)))
@@ -199,7 +203,7 @@ def test_the_reconciler_reads_back_what_became_of_it(
     run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
     _approved(run, bob)
     go_on(run, ScriptedPlanner(concludes(NOTHING)))
-    assert "jira has not been asked since" in as_alice.get("/tickets/OPS-1").content.decode()
+    assert "Jira has not been asked since" in as_alice.get("/tickets/OPS-1").content.decode()
 
     seen = []
     for state in ("closed", "closed", "open"):

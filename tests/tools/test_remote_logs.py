@@ -152,6 +152,10 @@ def test_the_query_is_kept_as_the_service_got_it(url: Url) -> None:
 
     assert native["source"] == "prod"
     assert "timed" in native["text"]
+    if "_search" in native["text"]:
+        line, body = native["text"].split("\n")
+        assert line == "GET /logs-*/_search"
+        assert "2026-03-01T09:45:00Z" in json.dumps(json.loads(body)["query"]["bool"]["filter"][-1]["range"])
 
 
 @pytest.mark.parametrize(

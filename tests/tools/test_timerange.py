@@ -94,3 +94,12 @@ def test_as_of_in_another_zone_gives_utc() -> None:
 def test_the_range_before_has_the_same_length_and_ends_where_this_one_starts() -> None:
     now = TimeRange(AS_OF - timedelta(hours=2), AS_OF)
     assert now.before() == TimeRange(AS_OF - timedelta(hours=4), AS_OF - timedelta(hours=2))
+
+
+def test_where_nobody_knows_how_far_the_data_reach_an_hour_before_the_end_is_meant() -> None:
+    """A service does not say it; a range that only has an end must not begin behind it."""
+    end = AS_OF - timedelta(hours=7)
+
+    found = resolve("", end.isoformat(), AS_OF, None)
+
+    assert (found.since, found.until) == (end - timedelta(hours=1), end)

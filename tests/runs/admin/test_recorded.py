@@ -104,6 +104,16 @@ def test_a_members_row_on_the_teams_page_is_on_record_too(as_admin: Client, team
     assert verify_all().damages == []
 
 
+def test_a_tool_set_that_names_no_tool_is_said(as_admin: Client, team: Team) -> None:
+    rows = {f"memberships-{part}": "0" for part in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")}
+    url, fields = f"/admin/runs/team/{team.pk}/change/", {"name": "Default", "slug": "default", **rows}
+    assert "query_metrics" in as_admin.get(url).content.decode()
+
+    page = as_admin.post(url, {**fields, "tools": "search_logs\nserch_*"}, follow=True).content.decode()
+    assert "No tool is called serch_*: such a line allows nothing." in page
+    assert "No tool is called" not in as_admin.post(url, {**fields, "tools": "list_*"}, follow=True).content.decode()
+
+
 def test_a_rule_is_deleted_on_record(as_admin: Client, team: Team) -> None:
     rule = PolicyRule.objects.first()
     assert rule is not None

@@ -114,7 +114,7 @@ class Elasticsearch(Remote):
     def search(self, query: LogQuery) -> LogHits:
         self.notes.clear()
         filters = self._filters(query)
-        self.note_query(json.dumps({"bool": {"filter": filters}}, ensure_ascii=False), query.since_us, query.until_us)
+        self.note_query(self._native(filters, query), query.since_us, query.until_us)
         lines, is_all = self._read(filters, query)
         found = [entry for entry in wanted(lines, query) if query.pattern is None or query.pattern.hits(
             f"{entry.message} {json.dumps(entry.fields, ensure_ascii=False)}".encode("utf-8", "replace")
@@ -216,6 +216,11 @@ class Elasticsearch(Remote):
         return Line(at_us, str(hit["_id"]), entry)
 
     # Queries ---------------------------------------------------------------------------------------------------------
+    def _native(self, filters: Sequence[Any], query: LogQuery) -> str:
+        """The question whole, as Kibana's console takes it."""
+        asked = {"query": {"bool": {"filter": [*filters, self._range(query.since_us, query.until_us)]}}}
+        return f"GET /{self._path}/_search\n{json.dumps(asked, ensure_ascii=False)}"
+
     def _range(self, since_us: int, until_us: int) -> dict[str, Any]:
         bounds = {"gte": iso_us(since_us), "lt": iso_us(until_us), "format": "strict_date_optional_time"}
         return {"range": {self.names.time: bounds}}
