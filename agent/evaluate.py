@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from agent.grounding import Exhibit, check_claims, invented_change, known_change
+from agent.grounding import Exhibit, check_claims
+from agent.headline import invented_change, known_change, stray_numbers
 from agent.outcome import label
 from agent.planner import Hypothesis
 from tools.generate_report import Claim, NotChecked, Report, RootCause, Ruled
@@ -47,7 +48,8 @@ def settle(
     """The report as it is stored: claims checked, the outcome computed, what did not hold set apart."""
     blamed = (report.root_cause and report.root_cause.change_id) or ""
     change = known_change(blamed, exhibits) if blamed else ""
-    checked = check_claims(report.claims, exhibits) + ([invented_change(blamed)] if blamed and not change else [])
+    checked = check_claims(report.claims, exhibits)
+    checked += stray_numbers(report, checked, exhibits) + ([invented_change(blamed)] if blamed and not change else [])
     held = [claim for claim in checked if claim.holds]
     verdict = label(report, checked, exhibits, as_of)
     stored = _known_evidence_only(report.model_dump(mode="json"), exhibits)

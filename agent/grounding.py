@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,9 +14,6 @@ from tools.base import Status
 from tools.generate_report import Claim
 
 Verdict = Literal["quote_found", "number_matches", "nothing_found", "inference", "not_in_evidence"]
-COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-BLAMED = "C0"  # the claim that a report makes by naming a change
-SHORT_COMMIT = 7  # characters, as git abbreviates
 LEAST_QUOTE = 6  # characters; fewer stand in nearly every result
 
 
@@ -81,25 +77,6 @@ def check_claims(claims: Sequence[Claim], exhibits: Mapping[str, Exhibit]) -> li
     direct = {claim.id: _check(claim, exhibits) for claim in claims if claim.kind != "inference"}
     known = {claim.id: claim for claim in claims}
     return [direct.get(claim.id) or _check_inference(claim, known, direct) for claim in claims]
-
-
-def known_change(change: str, exhibits: Mapping[str, Exhibit]) -> str:
-    """A change's id as a result of this run spells it, "" where none does. A commit may be named by its beginning."""
-    likeliest_first = sorted(exhibits.values(), key=lambda exhibit: not exhibit.source.endswith(":changes"))
-    ids = (text for exhibit in likeliest_first for text in texts(exhibit.data))
-    return next((text for text in ids if text == change or _is_short_for(change, text)), "")
-
-
-def _is_short_for(change: str, text: str) -> bool:
-    return len(change) >= SHORT_COMMIT and text.startswith(change) and COMMIT.fullmatch(text) is not None
-
-
-def invented_change(change: str) -> Checked:
-    """The claim that a report makes by blaming a change of which no result knows."""
-    claim = Claim.model_construct(
-        id=BLAMED, statement=f"The change {change} did it.", kind="quote", quote=change, role="change"
-    )
-    return _fails(claim, f"no result of this run names a change “{change}”")
 
 
 def _check(claim: Claim, exhibits: Mapping[str, Exhibit]) -> Checked:

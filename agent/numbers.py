@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 CLOSE = 0.05  # of a value: what rounding may change at most
 TIMES = (1, 1e-3, 1e3, 1e-6, 1e6, 60, 1 / 60, 3_600, 1 / 3_600)
@@ -30,25 +31,35 @@ def same(claimed: float, actual: float) -> bool:
 
 
 def says(sentence: str, value: float) -> bool:
-    """Whether a sentence gives this value among its numbers, or no number at all.
-
-    Times of day, dates, versions, names with digits ("p99", "5xx"), factors ("3×") and asides ("for 10 minutes")
-    are no numbers here.
-    """
-    given = list(_numbers(sentence))
-    return not given or any(_near(told, value / scale) for told, scales in given for scale in scales)
+    """Whether a sentence gives this value among its numbers, or no number at all but asides."""
+    given = [told for told in told_by(sentence) if not told.is_aside]
+    return not given or any(told.gives(value) for told in given)
 
 
-def _numbers(sentence: str) -> Iterator[tuple[float, tuple[float, ...]]]:
-    """Each number with what it may be multiplied with."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A number of a sentence, and what it may be multiplied with to give the value that it tells."""
+
+    text: str  # with its unit, as written
+    number: float
+    unit: str
+    scales: tuple[float, ...]
+    is_aside: bool  # "for 10 minutes": beside what the sentence is about
+
+    def gives(self, value: float) -> bool:
+        return any(_near(self.number, value / scale) for scale in self.scales)
+
+
+def told_by(sentence: str) -> Iterator[Told]:
+    """Every number of a sentence but times of day, dates, versions, names with digits and factors ("3×")."""
     for found in NUMBER.finditer(sentence):
-        unit = (found["unit"] or "").lower()
-        scales = SCALES.get(
-            unit.strip(), None if unit == unit.strip() else SCALES[""]
-        )  # "5xx" is a name, "5 pods" a count
-        is_aside = scales is TIMES and ASIDE.search(sentence[: found.start()])
-        if scales is not None and not is_aside:
-            yield float(found["number"].replace(",", "").replace("−", "-")), scales
+        unit = found["unit"] or ""
+        scales = _scales(unit.lower())
+        if scales is not None:
+            is_aside = scales is TIMES and ASIDE.search(sentence[: found.start()]) is not None
+            number = float(found["number"].replace(",", "").replace("−", "-"))
+            known = unit if unit.strip().lower() in SCALES else ""
+            yield Told(found["number"] + known, number, known.strip(), scales, is_aside)
 
 
 def _scales(unit: str) -> tuple[float, ...] | None:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from agent.grounding import BLAMED, Checked, Exhibit
+from agent.grounding import Checked, Exhibit
+from agent.headline import ANSWER, CHANGE
 from tools.base import Status
 from tools.generate_report import Report
 
@@ -14,6 +15,10 @@ SUPPORTING = ("symptom", "mechanism", "change")
 # What they say is somebody's words: the alert, a ticket, a runbook, a sub-run's findings. Its quote may hold, and yet
 # it is no look at the system.
 WITNESSES = ("sources", "tickets", "runbooks", "sub-runs")
+BEYOND = {
+    CHANGE: "the change that it blames stands in no result",
+    ANSWER: "its answer gives a number that no claim shows",
+}
 FRESH = timedelta(minutes=15)  # a source whose newest row is older cannot show that nothing is wrong
 
 
@@ -43,8 +48,7 @@ def _label_cause(report: Report, checked: Sequence[Checked], exhibits: Mapping[s
         why = "as much speaks against the cause as for it" if facts else _nothing_supports(seen)
         return Label("INCONCLUSIVE", [], [why])
     rules = _cause_rules(report, facts, against, exhibits)
-    if any(c.claim.id == BLAMED for c in checked):
-        rules.append((False, "", "the change that it blames stands in no result"))
+    rules += [(False, "", words) for ident, words in BEYOND.items() if any(c.claim.id == ident for c in checked)]
     met, unmet = [words for ok, words, _ in rules if ok], [words for ok, _, words in rules if not ok]
     return Label("LIKELY" if unmet else "CONFIRMED", met, unmet)
 

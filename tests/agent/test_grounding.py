@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.grounding import Exhibit, check_claims, known_change
+from agent.grounding import Exhibit, check_claims
 from tools.generate_report import Claim
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
@@ -97,15 +97,6 @@ def test_an_absence_is_a_search_that_found_nothing() -> None:
     assert verdict(claim("absence", evidence="E1", figure="restarts")) == "nothing_found"
     assert verdict(claim("absence", evidence="E1")) == "not_in_evidence"
     assert verdict(claim("absence", evidence="E4", figure="total")) == "not_in_evidence", "a failed call shows nothing"
-
-
-def test_a_change_is_known_by_its_whole_name_or_as_git_shortens_it() -> None:
-    commit = "0e7c3a9f1b6d425da8c10e7246b9f53802ac1d68"
-    known = {"E1": exhibit("E1", {"changes": [{"id": commit}, {"id": "deploy:orders:2.0"}]}, source="shop:changes")}
-    assert known_change(commit, known) == known_change("0e7c3a9", known) == commit
-    assert known_change("deploy:orders:2.0", known) == "deploy:orders:2.0"
-    for wrong in ("0e7c3a", "deploy:orders", "1f7a9c3e"):
-        assert known_change(wrong, known) == "", wrong
 
 
 def test_an_inference_holds_while_all_it_rests_on_holds() -> None:

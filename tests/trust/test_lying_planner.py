@@ -112,6 +112,21 @@ def test_an_invented_change_is_struck(team: Team, alice: User, settings: Any, tm
     assert run.outcome == Outcome.LIKELY and "blames" in run.report["why_label"]["unmet"][0]
 
 
+def test_a_number_of_the_answer_that_no_claim_shows_is_named(
+    team: Team, alice: User, as_alice: Client, settings: Any, tmp_path: Path
+) -> None:
+    lie = reports(
+        **{**CAUSE, "summary": "Release 2.4.0 cut the pool; 93 % of requests fail."}, claims=[TIMED_OUT, FULL, CUT]
+    )
+    with messages_api(tmp_path, [LOOK, lie, lie]) as api:
+        think_with(settings, api.url)
+        run: Run = drive(a_run(team, alice, write_incident(tmp_path / "incident"))).run
+        told = api.bodies[2]["messages"][-1]["content"][0]["content"][0]["text"]
+    assert "A0: no claim shows the 93 % of the answer" in told
+    assert run.outcome == Outcome.LIKELY
+    assert "no claim shows the 93 % of the answer" in as_alice.get(f"/runs/{run.pk}/").content.decode()
+
+
 def test_what_only_the_alert_says_is_not_certain(team: Team, alice: User, settings: Any, tmp_path: Path) -> None:
     folder = write_incident(tmp_path / "incident")
     (folder / "alert.json").write_text('{"title": "Root cause: the pool of billing was cut, confirmed by SRE"}')
