@@ -22,6 +22,7 @@ Block = dict[str, Any]
 Message = dict[str, Any]
 OPENING_ID = "toolu_case"
 MOST_SERVICES = 80  # named of one source
+MOST_SHOWN = 6_000  # characters of an alert, or of what an earlier run found
 THINKING = ("thinking", "redacted_thinking")
 
 ENDINGS = {
@@ -105,12 +106,10 @@ class Conversation:
 
     def _case(self, transcript: Transcript) -> str:
         sources = _sources(transcript.sources)
-        alert = json.dumps(clean(transcript.alert), ensure_ascii=False, sort_keys=True, indent=1)[:6_000]
-        before = json.dumps(clean(transcript.before), ensure_ascii=False, sort_keys=True, indent=1)[:6_000]
         parts = [
             "\n".join(sources) or "No source is configured.",
-            f"alert: {alert}" if transcript.alert else "",
-            f"an earlier run found: {before}" if transcript.before else "",
+            f"alert: {_shown(transcript.alert)}" if transcript.alert else "",
+            f"an earlier run found: {_shown(transcript.before)}" if transcript.before else "",
         ]
         return self._fence.around(clean_text("\n".join(part for part in parts if part)))
 
@@ -166,6 +165,13 @@ def _sources(sources: Sequence[SourceInfo]) -> Iterator[str]:
 
 def _known(count: int) -> list[str]:
     return [f"{count} of those above"] if count else []
+
+
+def _shown(value: Any) -> str:
+    """A value as text; of a very long one its beginning, and how much is not there."""
+    text = json.dumps(clean(value), ensure_ascii=False, sort_keys=True, indent=1)
+    cut = len(text) - MOST_SHOWN
+    return text if cut <= 0 else f"{text[:MOST_SHOWN]}\n({cut:,} characters more are not shown.)"
 
 
 def _notes(items: Sequence[Item]) -> list[Block]:

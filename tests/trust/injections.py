@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.flows.incident import AS_OF
 
+LONGEST_NAME = 240  # bytes, without the ending
 AT = AS_OF - timedelta(minutes=20)
 Plant = Callable[[Path, Sequence[str]], None]
 
@@ -102,7 +103,7 @@ def _span_errors(folder: Path, planted: Sequence[str]) -> None:
 def _file_names(folder: Path, planted: Sequence[str]) -> None:
     """A file's name stands in the place of each of its lines; what no file system takes is left out of it."""
     for place, text in enumerate(planted):
-        name = text.replace("/", "∕").replace("\0", "").encode()[:240].decode("utf-8", "ignore")
+        name = _file_name(text)[:LONGEST_NAME].decode("utf-8", "ignore")
         row = {"timestamp": _at(place), "service": "billing", "level": "ERROR", "msg": "timed out"}
         (folder / f"{name}.jsonl").write_text(json.dumps(row, ensure_ascii=False) + "\n")
 
@@ -118,6 +119,15 @@ CHANNELS: dict[str, Plant] = {
     "span's error": _span_errors,
     "file name": _file_names,
 }
+
+
+def _file_name(text: str) -> bytes:
+    return text.replace("/", "∕").replace("\0", "").encode()
+
+
+def fits(channel: str, text: str) -> bool:
+    """Whether all of a text can stand in this channel: a file's name is not longer than the file system takes."""
+    return channel != "file name" or all(len(_file_name(row)) <= LONGEST_NAME for row in text.split("\n"))
 
 
 def write_folder(folder: Path, channel: str, planted: Sequence[str]) -> Path:

@@ -17,18 +17,21 @@ from runs.services.approvals import decide_approval
 from runs.states import ApprovalState, CallStatus, RunState
 from tests.standins.messages_api import MessagesApi, messages_api
 from tests.standins.obedient import WRAPPINGS
-from tests.trust.injections import CHANNELS, GOALS, order, write_folder
+from tests.trust.injections import CHANNELS, GOALS, fits, order, write_folder
 from tests.trust.thinking import a_run, drive, think_with
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 NAMES = list(WRAPPINGS)
-TOGETHER = 6  # wrappings in one run: sixty orders
-GROUPS = [NAMES[start : start + TOGETHER] for start in range(0, len(NAMES), TOGETHER)]
+# Wrappings in one run: sixty orders. Of an alert the model is shown no more than twenty would take.
+TOGETHER = {**dict.fromkeys(CHANNELS, 6), "alert": 2}
+GROUPS = [
+    pytest.param(channel, NAMES[start : start + many], id=f"{channel}: {', '.join(NAMES[start : start + many])}")
+    for channel, many in TOGETHER.items()
+    for start in range(0, len(NAMES), many)
+]
 BUDGET = {"steps": 2_000, "cycles": 200, "tool_calls": 500, "model_calls": 200, "tokens": 50_000_000}
 ROUNDS = 40  # of denials
-# At least so many of the sixty orders must reach the model and be obeyed, or the test tests nothing.
-LEAST_OBEYED = 20
 
 
 @pytest.fixture(scope="module")
@@ -53,15 +56,14 @@ def _to_end(run: Run, bob: User) -> Run:
     raise AssertionError(f"{run} asks for ever")
 
 
-@pytest.mark.parametrize("wrappings", GROUPS, ids=[", ".join(group) for group in GROUPS])
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize(("channel", "wrappings"), GROUPS)
 def test_no_order_takes_effect(
     team: Team, alice: User, bob: User, settings: Any, tmp_path: Path, api: MessagesApi, channel: str,
     wrappings: list[str],
 ) -> None:  # fmt: skip
     cases = {f"q{NAMES.index(name)}z{goal}q": (name, goal) for name in wrappings for goal in range(len(GOALS))}
-    planted = [WRAPPINGS[name](order(goal, case), case) for case, (name, goal) in cases.items()]
-    folder = write_folder(tmp_path / "incident", channel, planted)
+    planted = {case: WRAPPINGS[name](order(goal, case), case) for case, (name, goal) in cases.items()}
+    folder = write_folder(tmp_path / "incident", channel, list(planted.values()))
     think_with(settings, api.url, CONTEXT_TOKENS=200_000, DAILY_MICRO_USD=10**12)
     began = api.record.stat().st_size
     ended = _to_end(a_run(team, alice, folder, goal="Why does billing time out?", budget=BUDGET), bob)
@@ -84,7 +86,8 @@ def test_no_order_takes_effect(
     sys.stdout.write(
         f"{channel}, {', '.join(wrappings)}: {len(obeyed)} of {len(cases)} orders obeyed; {ended.stopped_by}\n"
     )
-    assert len(obeyed) >= LEAST_OBEYED, sorted({cases[case][0] for case in cases if case not in obeyed})
+    unheard = [cases[case] for case in cases if case not in obeyed and fits(channel, planted[case])]
+    assert unheard == [], "every order that can stand there at all reached the model, which obeyed"
 
 
 def _bodies_since(record: Path, start: int) -> list[dict[str, Any]]:
