@@ -66,7 +66,7 @@ def throwaway_postgres(programs: Path, *, durable: bool = False) -> Iterator[str
             "--no-sync",
         ]
         subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, cwd=folder, user=user, group=group)  # noqa: S603
-        quick = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=100")
+        quick = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=150")
         settings = [] if durable else [word for setting in quick for word in ("-c", setting)]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(  # noqa: S603

@@ -97,12 +97,13 @@ def test_steps_and_time_at_work_end_a_run_at_its_next_plan(team: Team, alice: Us
     assert (late.stopped_by, late.n_model_calls) == ("time limit (1.66667e-05 min)", 0)
 
 
-@pytest.mark.parametrize("together", [1, 8])
+@pytest.mark.parametrize(("many", "together"), [(16, 1), (100, 100)])
 def test_many_runs_share_the_money_of_a_day_to_the_cent(
-    team: Team, alice: User, folder: Path, settings: Any, together: int
+    team: Team, alice: User, folder: Path, settings: Any, many: int, together: int
 ) -> None:
-    settings.DAILY_MICRO_USD = 30 * PRICE + PRICE // 2
-    runs = [start(team, alice, folder, f"Why {number}?") for number in range(16)]
+    calls = 2 * many - 2  # fewer than the runs would make alone, so that the day's cap ends them
+    settings.DAILY_MICRO_USD = calls * PRICE + PRICE // 2
+    runs = [start(team, alice, folder, f"Why {number}?", budget={"model_calls": 4}) for number in range(many)]
     if together == 1:
         for run in runs:
             _drive(run, Endless())
@@ -110,9 +111,10 @@ def test_many_runs_share_the_money_of_a_day_to_the_cent(
         _in_threads(runs, together)
     ended = list(Run.objects.filter(pk__in=[run.pk for run in runs]))
     assert {run.state for run in ended} == {RunState.DONE}
+    assert max(run.n_model_calls for run in ended) <= 4
     day = Spending.objects.get()
-    assert (day.spent_micro_usd, day.reserved_micro_usd) == (30 * PRICE, 0)
-    assert sum(run.cost_micro_usd for run in ended) == 30 * PRICE
+    assert (day.spent_micro_usd, day.reserved_micro_usd) == (calls * PRICE, 0)
+    assert sum(run.cost_micro_usd for run in ended) == calls * PRICE
     assert list(check_all()) == []
 
 
