@@ -136,9 +136,10 @@ def _note(seen: Seen) -> dict[str, Any]:
     hypotheses = [{"id": "H1", "statement": f"{service} fails by itself: {template}"[:300], "status": "open"}]
     if change := _suspect_change(seen):
         hypotheses.append({"id": "H2", "statement": f"{change[4]} brought it on"[:300], "status": "open"})
+    who = service or "One service"
     return {
-        "rationale": f"{service or 'One service'} logs {count} similar errors since {onset}. What came just before?",
-        "answer": f"{service} fails since {onset}",
+        "rationale": f"{who} logs {count} similar errors since {_clock(onset)}. What came just before?",
+        "answer": f"{service} fails since {_clock(onset)}",
         "hypotheses": hypotheses,
     }
 
@@ -198,7 +199,7 @@ def _report(seen: Seen) -> dict[str, Any]:
     }
     return report | {
         "verdict": "cause",
-        "summary": f"{service} fails since {onset}" + (", just after the last change." if change else "."),
+        "summary": f"{service} fails since {_clock(onset)}" + (", just after the last change." if change else "."),
         "root_cause": cause,
         "onset": onset,
         "first_failing": service,
@@ -209,7 +210,12 @@ def _report(seen: Seen) -> dict[str, Any]:
 def _ticket(seen: Seen) -> dict[str, Any]:
     count, service, onset, template = _loudest(seen)
     change = _suspect_change(seen)
-    body = f"{count} lines like:\n\n    {template}\n\nFirst seen {onset}."
+    body = f"{count} lines like:\n\n    {template}\n\nFirst seen {_clock(onset)}."
     body += f"\n\nLast change before it: {change[4]} ({change[1]})." if change else ""
-    title = f"{service or 'A service'} logs errors since {onset or 'an unknown time'}"
+    title = f"{service or 'A service'} logs errors since {_clock(onset) or 'an unknown time'}"
     return {"title": title[:200], "body": body, "service": service, "severity": "SEV3"}
+
+
+def _clock(at: str) -> str:
+    """An ISO time to the minute, for sentences."""
+    return f"{at[11:16]} UTC" if at else ""

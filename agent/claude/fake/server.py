@@ -32,7 +32,7 @@ class FakeMessagesApi(ThreadingHTTPServer):
         self.script = script or Investigation()
         self.cache = PromptCache()
         self.record = record
-        self.seconds = seconds  # every answer takes this long, as a model's does
+        self.seconds = seconds  # every answer takes this long, as a model's does: half to think, half to say it
         self.is_lenient = False  # takes what other programs send, as long as it can be counted
         self.lacks: frozenset[str] = frozenset()  # strict, cache, stream: refused, as lesser addresses do
         self.lock = threading.Lock()
@@ -57,6 +57,7 @@ class FakeMessagesApi(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: FakeMessagesApi
     protocol_version = "HTTP/1.1"
+    _pause_s = 0.0  # before each event
 
     def log_message(self, format: str, *args: Any) -> None:
         """Says nothing: the caller of `serve` prints what a person needs."""
@@ -84,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         turn = self.server.script.next(body)
         usage = self.server.cache.count(body)
         number = self.server.note(headers, body, usage)
-        time.sleep(self.server.seconds)
+        time.sleep(self.server.seconds / 2 if body.get("stream") else self.server.seconds)
         if not self._is_fault_before_answer(turn):
             message = _message(turn, body["model"], usage, number)
             self._stream(turn, message) if body.get("stream") else self._whole(turn, message)
@@ -136,6 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(200, "text/event-stream", {"transfer-encoding": "chunked", "request-id": _request_id(message)})
         events = list(sse_events(message))
         middle = _middle(events, turn)
+        self._pause_s = self.server.seconds / 2 / len(events)
         for event in events[:middle]:
             self._event(event)
         self._piece(_sse(events[middle])[: turn.get("bytes", 0)])
@@ -160,6 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def _event(self, event: Event) -> None:
+        time.sleep(self._pause_s)
         self._piece(_sse(event))
 
     def _piece(self, text: bytes) -> None:
