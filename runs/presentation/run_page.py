@@ -29,6 +29,7 @@ from runs.presentation.today import Today, today_of
 from runs.presentation.words import REMEDIES, REMEDY, VERDICTS
 from runs.states import CallStatus, RunState, StepKind
 
+HIDDEN = "«secret:"  # how what a redaction put in a secret's place begins
 SPEAKERS = {"system": "What it is told of its task", "user": "What it is shown"}
 DRAWN_TOOLS = frozenset({"query_metrics", "search_logs", "list_changes"})
 PICTURE_KEPT_S = 3_600
@@ -101,13 +102,15 @@ def _evidence_url(run: Run, claim: Mapping[str, Any]) -> str:
     return f"{url}?{urlencode(marks)}" if marks else url
 
 
-def _sent(step: Step, payload: Mapping[str, Any]) -> Sent:
+def sent_of(step: Step, payload: Mapping[str, Any]) -> Sent:
     sent, usage = payload["sent"], payload.get("usage", {})
     facts = [str(sent.get("model", ""))]
     facts += [f"{sent['bytes']:,} bytes"] if sent.get("bytes") else []
     facts += [tokens_in_words(usage)] if usage else []
     facts += [f"the first {plural(sent['folded'], 'turn')} in short"] if sent.get("folded") else []
     texts = [(SPEAKERS.get(one.get("role", ""), ""), str(one.get("text", ""))) for one in sent.get("new", [])]
+    hidden = sum(text.count(HIDDEN) for _, text in texts)
+    facts += [f"{plural(hidden, 'secret')} hidden"] if hidden else []
     return Sent(step.seq, " · ".join(facts), texts)
 
 
@@ -298,7 +301,7 @@ class RunPage:
     def sent(self) -> list[Sent]:
         """What left for a model, one entry a call."""
         calls = [(step, step.payload) for step in self.steps if step.kind == StepKind.MODEL_CALL]
-        return [_sent(step, payload) for step, payload in calls if payload.get("sent")]
+        return [sent_of(step, payload) for step, payload in calls if payload.get("sent")]
 
     @cached_property
     def damage(self) -> Damage | None:

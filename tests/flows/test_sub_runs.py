@@ -142,7 +142,7 @@ def test_a_waiting_parent_says_for_what_and_where_that_is(
         one, two = Run.objects.filter(parent=parent).order_by("place")
         page, listed = (as_alice.get(url).content.decode() for url in (f"/runs/{parent.pk}/", "/?tab=all"))
         assert all("Waiting for 2 sub-runs" in text and "Held" not in text for text in (page, listed))
-        assert all(f'<a href="/runs/{part.pk}/">S{part.place}, run {part.pk}</a>' in page for part in (one, two))
+        assert all(f'href="/runs/{part.pk}/">S{part.place}, run {part.pk}</a>' in page for part in (one, two))
         assert "Release it" not in page, "nobody has to end this wait, and nobody could"
         drive(one)
         page = as_alice.get(f"/runs/{parent.pk}/").content.decode()
@@ -179,7 +179,7 @@ def test_the_parents_page_says_how_far_each_of_them_is(
         drive(parent)
         drive(Run.objects.get(parent=parent, place=1))
     page = as_alice.get(f"/runs/{parent.pk}/top").content.decode()
-    _, first, second = page[: page.index('data-part="findings"')].split('<li class="card further"')
+    _, first, second = page[: page.index('data-part="findings"')].split('<li class="card part"')
     assert (
         "The pool of billing is empty." in first and "Likely cause" in first and not first.startswith(" data-under-way")
     )

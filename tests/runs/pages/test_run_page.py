@@ -14,14 +14,16 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from runs.audit.chain import canonical
 from runs.models import Run, Step, Team
 from runs.presentation.formats import clock
+from runs.presentation.run_page import sent_of
 from runs.services import calls as ledger
 from runs.services import drive, model_calls, spending
 from runs.services.actors import Actor
 from runs.services.approvals import decide_approval
 from runs.services.runs import add_note, cancel_run, hold_run
-from runs.states import RunState
+from runs.states import RunState, StepKind
 from tests.runs.pages import stories
 from tests.runs.pages.stories import Story
 
@@ -190,6 +192,12 @@ def test_the_budget_says_what_the_runs_one_may_see_spent_today(
     assert _today(client, planning, "all runs") == ["$1.23", "$20.00"]
     assert "$0.23 of $20.00 today" in as_alice.get("/").content.decode()
     assert "$1.23 of $20.00 today" in client.get("/").content.decode()
+
+
+def test_what_was_sent_says_how_many_secrets_were_hidden() -> None:
+    texts = [{"role": "user", "text": "key «secret:aws:12ab» and «secret:mail:34cd»"}, {"role": "user", "text": "E1"}]
+    step = Step(seq=3, kind=StepKind.MODEL_CALL, body=canonical({"sent": {"model": "m", "bytes": 1_200, "new": texts}}))
+    assert sent_of(step, step.payload).facts == "m · 1,200 bytes · 2 secrets hidden"
 
 
 def test_a_price_that_is_not_known_is_never_said_to_be_nothing(as_alice: Client, planning: Story) -> None:
