@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.tools.conftest import AS_OF, START, Ask, ask_folder, span, stamp, write
@@ -27,6 +28,45 @@ def test_edges_come_from_the_spans_and_from_the_topology_file(ask: Ask) -> None:
     assert set(edges) == {("gateway", "orders"), ("orders", "payments"), ("orders", "stock")}
     assert (edges["orders", "payments"]["calls"], edges["orders", "payments"]["errors"]) == (2, 1)
     assert edges["orders", "stock"]["calls"] == 0
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize(
+    ("metric", "one", "other"),
+    [
+        ("traces_service_graph_request_total", "client", "server"),
+        ("istio_requests_total", "source_workload", "destination_workload"),
+        ("calls", "Caller", "callee"),
+    ],
+)
+def test_edges_come_from_metrics_that_count_calls(
+    tmp_path: Path, suffix: str, metric: str, one: str, other: str
+) -> None:
+    rows = [f"{stamp(AS_OF)},{metric},{value},{ends}" for value, ends in (
+        (1, "gateway,orders"), (2, "gateway,orders"), (3, "orders,stock"), (4, "unknown,orders"), (5, "orders,"),
+    )]  # fmt: skip
+    table = tmp_path / "metrics-calls.csv"
+    write(table, [f"timestamp,metric,value,{one},{other}", *rows])
+    write(tmp_path / "metrics.csv", ["timestamp,service,metric,value", f"{stamp(AS_OF)},orders,up,1"])
+    if suffix == "parquet":
+        duckdb.sql(f"COPY (FROM read_csv('{table}')) TO '{table.with_suffix('.parquet')}'")
+        table.unlink()
+
+    traces = ask_folder(tmp_path, "query_traces")
+    (state,) = [one for one in ask_folder(tmp_path, "list_sources").data["sources"] if one["kind"] == "traces"]
+
+    assert [(edge["caller"], edge["callee"]) for edge in traces.data["edges"]] == [
+        ("gateway", "orders"), ("orders", "stock"),
+    ]  # fmt: skip
+    assert (state["services"], state["problem"]) == (["gateway", "orders", "stock"], "")
+    assert ask_folder(tmp_path, "query_metrics", name=metric).status == Status.SUCCESS
+
+
+def test_metrics_without_both_ends_are_no_traces(tmp_path: Path) -> None:
+    write(tmp_path / "metrics.csv", ["timestamp,metric,value,client", f"{stamp(AS_OF)},up,1,gateway"])
+    write(tmp_path / "metrics-broken.parquet", ["client,server"])
+
+    assert {one["kind"] for one in ask_folder(tmp_path, "list_sources").data["sources"]} == {"metrics"}
 
 
 def test_the_deepest_failing_span_of_a_trace_is_the_error(ask: Ask) -> None:

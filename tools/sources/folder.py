@@ -14,6 +14,7 @@ from tools.sources.confined import Refused, Root
 from tools.sources.json_rows import read_json, read_rows
 from tools.sources.logs.files import NAME as LOG_NAME
 from tools.sources.logs.files import FileLogs
+from tools.sources.metrics.calls import names_calls
 from tools.sources.metrics.files import NAME as METRIC_NAME
 from tools.sources.metrics.files import FileMetrics
 from tools.sources.runbooks import FOLDER as RUNBOOKS
@@ -59,10 +60,14 @@ class Folder:
         there: dict[Kind, bool] = {
             "logs": bool(self.logs or self.patterns_file),
             "metrics": bool(self.metrics),
-            "traces": bool(self.traces or self.topology),
+            "traces": bool(self.traces or self.topology or self.call_tables()),
             "changes": bool(self.changes),
         }
         return {kind for kind, is_there in there.items() if is_there}
+
+    def call_tables(self) -> list[str]:
+        """Metrics whose rows name both ends of a call."""
+        return [file for file in self.metrics if names_calls(self.root, file)]
 
     def open_logs(self) -> FileLogs:
         return FileLogs(self.name, self.root, self.logs, self.zone)
@@ -71,7 +76,7 @@ class Folder:
         return FileMetrics(self.name, self.root, self.metrics, self.zone)
 
     def open_traces(self) -> FileTraces:
-        return FileTraces(self.name, self.root, self.traces, self.topology, self.zone)
+        return FileTraces(self.name, self.root, self.traces, self.topology, self.call_tables(), self.zone)
 
     def open_changes(self) -> FileChanges:
         return FileChanges(self.name, self.root, self.changes, self.zone)

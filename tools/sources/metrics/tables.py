@@ -25,6 +25,7 @@ from tools.sources.timestamps import read_us
 
 MAX_SERIES = 5_000
 MAX_HEADER = 65_536
+MAX_PAIRS = 10_000
 GOOD = "epoch_us(moment) IS NOT NULL AND value IS NOT NULL AND isfinite(value)"
 SETTINGS: dict[str, Any] = {
     "autoinstall_known_extensions": False,
@@ -86,6 +87,28 @@ def read_outline(root: Root, file: str, zone: str = "UTC") -> Outline:
         return Outline() if long is None else _outline(opened, long)
 
 
+def header_of(root: Root, file: str) -> list[str]:
+    """The names of the columns, no row read. Raises Refused in words."""
+    if file.lower().endswith(".parquet"):
+        with _opened(root, file, "UTC") as opened:
+            return list(opened.source.columns)
+    with os.fdopen(root.open(file), encoding="utf-8-sig", errors="replace") as lines:
+        return _header(lines.readline(MAX_HEADER))[0]
+
+
+def pairs_in(root: Root, file: str, columns: tuple[str, str]) -> list[tuple[str, str]]:
+    """The different values that two columns have together. Raises Refused in words."""
+    with _opened(root, file, "UTC") as opened:
+        pairs = opened.source.project(", ".join(_text(name) for name in columns)).distinct().limit(MAX_PAIRS)
+        return [(str(one), str(other)) for one, other in pairs.fetchall()]
+
+
+def _header(first: str) -> tuple[list[str], str]:
+    """The columns that a file's first line names, and what parts them."""
+    separator = max(",;\t|", key=first.count)
+    return _distinct(next(csv.reader([first], delimiter=separator), [])), separator
+
+
 @contextmanager
 def _opened(root: Root, file: str, zone: str) -> Iterator[Opened]:
     descriptor = root.open(file)
@@ -139,8 +162,7 @@ def _read_csv(connection: duckdb.DuckDBPyConnection, file: str, path: str) -> Op
     """
     with open(path, encoding="utf-8-sig", errors="replace") as lines:  # noqa: PTH123 - a descriptor, not a file's name
         first = lines.readline(MAX_HEADER)
-        separator = max(",;\t|", key=first.count)
-        header = _distinct(next(csv.reader([first], delimiter=separator), []))
+        header, separator = _header(first)
         if not header or (header == [""] and not first.strip()):
             raise Refused(f"{file}: the file is empty")
         if '"' not in first and not _has_quotes(path):

@@ -1,9 +1,10 @@
-"""Traces in JSON files, under the field names in use, and a folder's topology.csv."""
+"""Traces in JSON files, under the field names in use, and who calls whom as a folder says it otherwise."""
 
 from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from functools import lru_cache
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from tools.sources.confined import Fingerprint, Refused, Root
 from tools.sources.json_rows import read_rows
+from tools.sources.metrics.calls import calls_in
 from tools.sources.spec import SourceState, problem_of
 from tools.sources.timestamps import from_us, read_us
 from tools.sources.traces.span import Span
@@ -101,6 +103,7 @@ class FileTraces:
     root: Root
     files: list[str]
     topology_file: str = ""
+    call_tables: Sequence[str] = ()  # metrics that count calls
     zone: str = "UTC"
     notes: list[str] = field(default_factory=list)
 
@@ -120,7 +123,16 @@ class FileTraces:
         return sorted((span for span in spans if span.trace_id in inside), key=lambda span: span.start_us)
 
     def topology(self) -> list[tuple[str, str]]:
-        """(caller, callee) of topology.csv; raises nothing: a file that cannot be read is a note."""
+        """(caller, callee) of topology.csv and of metrics that count calls; what cannot be read is a note."""
+        found = set(self._written())
+        for file in self.call_tables:
+            try:
+                found.update(calls_in(self.root, file))
+            except Refused as refusal:
+                self.notes.append(str(refusal))
+        return sorted(found)
+
+    def _written(self) -> list[tuple[str, str]]:
         if not self.topology_file:
             return []
         try:
@@ -132,9 +144,7 @@ class FileTraces:
         if not {"caller", "callee"} <= set(rows.fieldnames or ()):
             self.notes.append(f"{self.topology_file}: needs the columns 'caller' and 'callee'")
             return []
-        return sorted(
-            {(text_of(row["caller"]), text_of(row["callee"])) for row in rows if row["caller"] and row["callee"]}
-        )
+        return [(text_of(row["caller"]), text_of(row["callee"])) for row in rows if row["caller"] and row["callee"]]
 
     def state(self) -> SourceState:
         opened = self.opened()

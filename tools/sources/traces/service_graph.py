@@ -1,6 +1,7 @@
 """Who calls whom, from metrics that a tracing pipeline or a mesh counts; no spans. For `kind: traces` of a Prometheus.
 
-Metrics: traces_service_graph_request_total (Tempo, the OpenTelemetry connector), istio_requests_total (Istio).
+Metrics: traces_service_graph_request_total (Tempo, the OpenTelemetry connector), istio_requests_total (Istio),
+response_total (Linkerd).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from tools.web.client import NotAnswered
 GRAPHS = (  # metric, label of the caller, label of the callee
     ("traces_service_graph_request_total", "client", "server"),
     ("istio_requests_total", "source_workload", "destination_workload"),
+    ("response_total", "deployment", "dst_deployment"),
 )
 WINDOW = "1h"  # a call of the last hour is still an edge
 
