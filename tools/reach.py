@@ -147,7 +147,7 @@ def ask_each(sources: Sequence[S], ask: Callable[[S], T]) -> Answers[T]:
             answers.asked.append({"source": source.name, "text": one.text, "url": one.url})
     answers.notes[:] = dict.fromkeys([*answers.troubles, *answers.notes])
     if answers.troubles and not answers.found:
-        raise ToolError(". ".join(answers.troubles) + ".")
+        raise ToolError(". ".join(answers.troubles) + ("" if answers.troubles[-1].endswith("?") else "."))
     return answers
 
 

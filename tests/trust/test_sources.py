@@ -268,6 +268,117 @@ def test_no_archive_fills_memory_or_time(jail: Path, bomb: Any) -> None:
     assert MAX_UNPACKED <= 256 * 2**20
 
 
+def _holes(folder: Path, name: str, size: int) -> None:
+    (folder / name).touch()
+    os.truncate(folder / name, size)
+
+
+@pytest.mark.parametrize("name", ["a.log", "a.jsonl", "metrics.csv", "metrics.parquet", "traces.json", "topology.csv"])
+def test_a_file_of_holes_costs_nobody_an_answer(jail: Path, name: str) -> None:
+    """A terabyte that takes no room on the disk: it was read to its end, and with it every other source was lost."""
+    _holes(jail, name, 2**40)
+    began = time.monotonic()
+
+    looked = ask_folder(jail, "list_sources")
+    found = ask_folder(jail, "search_logs", since="5m")
+
+    assert found.data["services"]["orders"] == 1, "the good file is still read"
+    problems = [one["problem"] for one in looked.data["sources"]] + [found.summary]
+    assert any("nearly all holes" in problem for problem in problems)
+    assert time.monotonic() - began < WALL_S
+
+
+@pytest.mark.parametrize(
+    ("row", "is_read"),
+    [
+        ('{"timestamp": %s, "msg": "a time of 400 digits"}' % ("9" * 400), False),
+        ('{"timestamp": 1e400, "msg": "an endless time"}', False),
+        ('{"timestamp": NaN, "msg": "no time"}', False),
+        ('{"timestamp": -1e18, "msg": "a time before all times"}', False),
+        ('{"timestamp": "AT", "n": %s}' % ("9" * 5_000), False),
+        ('{"timestamp": "AT", "msg": "deep", "n": %s}' % ("[" * 5_000 + "]" * 5_000), False),
+        ('{"timestamp": "AT", "msg": "twice", "msg": "told twice"}', True),
+        ('\ufeff{"timestamp": "AT", "msg": "marked"}', True),
+        ('{"log": "{\\"log\\":", "stream": "x", "time": "AT"}', True),
+        ('{"log": 5, "stream": [], "time": "AT"}', True),
+        ("web-1 | web-1 | web-1 | AT web-1 | x", False),
+        ("\x1b[31mAT\x1b[0m \x1b]0;title\x07 ERROR x", True),
+    ],
+)
+def test_a_hostile_line_is_read_or_counted_as_skipped(jail: Path, row: str, is_read: bool) -> None:
+    (jail / "a.jsonl" if "{" in row else jail / "a.log").write_text(row.replace("AT", stamp(AS_OF)) + "\n")
+
+    result = ask_folder(jail, "search_logs", since="5m")
+
+    assert result.data["services"]["orders"] == 1, "the good file is still read"
+    assert (result.data["total"], result.skipped) == ((2, 0) if is_read else (1, 1))
+    json.dumps(result.data, allow_nan=False)
+
+
+# Answers ---------------------------------------------------------------------------------------------------------
+NOW_NS = 1_772_359_200_000_000_000
+STREAMS = {"resultType": "streams", "result": [{"stream": {"service_name": "a"}, "values": [[str(NOW_NS), "x"]]}]}
+MATRIX = {"resultType": "matrix", "result": [{"metric": {"__name__": "up", "job": "a"}, "values": [[1e300, "1"]]}]}
+ENDLESS = [[str(NOW_NS - 1_000_000_000), f"line {number}"] for number in range(1_000)]
+
+
+def _vendor(server: HTTPServer, answers: dict[str, Any]) -> None:
+    for path, data in answers.items():
+        server.expect_request(path).respond_with_json({"status": "success", "data": data})
+
+
+def _ask(server: HTTPServer, product: str, tool: str) -> Any:
+    sources = SourceSet([SourceSpec("prod", f"{product}+{server.url_for('').rstrip('/')}")])
+    found = registry.get(tool)
+    return found.run(context_for(sources, datetime(2026, 3, 1, 10, 0, 30, tzinfo=UTC)), found.params(since="1h"))
+
+
+def test_a_page_for_people_in_place_of_an_answer_is_called_one(httpserver: HTTPServer) -> None:
+    httpserver.expect_request("/api/v1/query").respond_with_data("<html>Sign in</html>", content_type="text/html")
+    with pytest.raises(ToolError, match="A page for people: a log-in or a proxy stands before it"):
+        _ask(httpserver, "prometheus", "query_metrics")
+
+
+@pytest.mark.parametrize("moment", ["1" + "0" * 30, "-1" + "0" * 30, "soon", ""])
+def test_a_moment_that_is_none_is_a_sentence(httpserver: HTTPServer, moment: str) -> None:
+    stream = {"stream": {"service_name": "a"}, "values": [[moment, "x"]]}
+    _vendor(httpserver, {
+        "/loki/api/v1/labels": ["service_name"], "/loki/api/v1/label/service_name/values": ["a"],
+        "/loki/api/v1/query_range": {"resultType": "streams", "result": [stream]},
+        "/loki/api/v1/query": {"resultType": "vector", "result": []},
+    })  # fmt: skip
+    with pytest.raises(ToolError, match="in another shape than Loki does"):
+        _ask(httpserver, "loki", "search_logs")
+
+
+@pytest.mark.parametrize("value", [1e300, "1e999", None, [], "NaN"])
+def test_a_figure_that_is_none_is_a_sentence(httpserver: HTTPServer, value: Any) -> None:
+    scalar = {"resultType": "scalar", "result": [0, value]}
+    _vendor(httpserver, {
+        "/api/v1/query": scalar, "/api/v1/labels": ["job"], "/api/v1/label/job/values": ["a"],
+        "/api/v1/label/__name__/values": ["up"], "/api/v1/metadata": {}, "/api/v1/targets": {"activeTargets": []},
+        "/api/v1/query_range": MATRIX,
+    })  # fmt: skip
+    with pytest.raises(ToolError):
+        _ask(httpserver, "prometheus", "query_metrics")
+
+
+def test_pages_without_end_are_left(httpserver: HTTPServer) -> None:
+    """A full page each time, whatever is asked for: an end comes by the number of requests, not by the deadline."""
+    counts = {"resultType": "vector", "result": [{"metric": {}, "value": [0, "4000"]}]}
+    streams = {"resultType": "streams", "result": [{"stream": {"service_name": "a"}, "values": ENDLESS}]}
+    _vendor(httpserver, {
+        "/loki/api/v1/labels": ["service_name"], "/loki/api/v1/label/service_name/values": ["a"],
+        "/loki/api/v1/query_range": streams, "/loki/api/v1/query": counts,
+    })  # fmt: skip
+    began = time.monotonic()
+    with pytest.raises(ToolError):  # its counts are streams too
+        _ask(httpserver, "loki", "search_logs")
+
+    assert len(httpserver.log) < 40
+    assert time.monotonic() - began < 2 * WALL_S
+
+
 # Texts ---------------------------------------------------------------------------------------------------------------
 HOSTILE = {
     "NUL": "before\x00after", "a lone surrogate": "before\ud800after", "a pair the wrong way round": "\udc00\ud800",

@@ -21,6 +21,8 @@ MAX_UNPACKED = 256 * 2**20
 MAX_RATIO = 100
 RATIO_FROM = 8 * 2**20  # a small file may well be one line, repeated; below this size the ratio says nothing
 CHUNK = 2**20
+HOLES_FROM = 2**30  # a sparse file reads as zeros, as many as it likes
+MAX_HOLES = 1_000  # times what it takes on the disk: a file system that packs comes nowhere near
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -82,9 +84,13 @@ class Root:
         finally:
             for folder in folders:
                 os.close(folder)
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        seen = os.fstat(descriptor)
+        if not stat.S_ISREG(seen.st_mode):
             os.close(descriptor)
             raise Refused(f"{name}: not a regular file (a pipe, socket or device)")
+        if seen.st_size > HOLES_FROM and seen.st_blocks * 512 < seen.st_size // MAX_HOLES:
+            os.close(descriptor)
+            raise Refused(f"{name}: {seen.st_size / 2**30:,.0f} GB that are nearly all holes; not read")
         return descriptor
 
     def _resolved(self, name: str) -> Path:

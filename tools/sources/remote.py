@@ -26,8 +26,9 @@ LOOK_S = 6.0  # of a state: many sources are looked at within one tool's time
 MAX_SERVICES = 1_000
 MAX_QUERY = 4_000  # characters that are kept of one, and that a link may carry
 
-# What code that expects a shape raises at another one. A ValueError is also a number that is none.
-SURPRISES = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+# What code that expects a shape raises at another one. A ValueError is also a number that is none, an ArithmeticError
+# one too large for what it means.
+SURPRISES = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
 
 _states: dict[SourceSpec, tuple[float, SourceState]] = {}
 _facts: dict[tuple[SourceSpec, str], tuple[float, object]] = {}

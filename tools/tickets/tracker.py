@@ -86,7 +86,7 @@ def reads(ask: Callable[P, T]) -> Callable[P, T]:
         tracker: Any = args[0]
         try:
             return ask(*args, **kwargs)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
             said = f"{type(error).__name__}: {str(error)[:120]}"
             raise NotAnswered(
                 f"{tracker.client.who} answered in another shape than such a tracker does ({said}). Is that its URL?"

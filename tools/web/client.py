@@ -198,6 +198,8 @@ class Client:
         except ValueError as error:
             kind = answer.headers.get("content-type", "no content type")
             words = f"{self.who} answered {path} with {len(answer.body):,} bytes that are not JSON ({kind}): {error}."
+            if "html" in kind:
+                words += " A page for people: a log-in or a proxy stands before it, or its URL lacks a path prefix."
             raise NotAnswered(clean(words, 500), answer.status) from None
 
     def _in_words(self, path: str, answer: Answer) -> str:

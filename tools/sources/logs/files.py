@@ -23,6 +23,7 @@ _SUFFIXES = re.compile(rf"(?:\.(?:log|jsonl|ndjson|out|err)\b.*|{_WHEN}(?:\.gz|\
 _DAY = re.compile(r"[._-]\d{4}-?\d\d-?\d\d(?:[._-]\d+)*\Z")
 _POD = re.compile(r"[^_]+_[^_]+_(.+)-[0-9a-f]{64}\Z")  # POD_NAMESPACE_CONTAINER-ID, as Kubernetes links them
 MAX_UTF16 = 32 * 2**20
+MAX_UNORDERED = 8 * 2**30  # is read whole for each question, which has half a minute
 _UTF16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 _NAMELESS = """
     log logs events output app application server service stdout stderr console all out error errors access system
@@ -37,7 +38,11 @@ def _read(root: str, name: str, seen: Fingerprint, zone: str) -> LogFile | Large
     modified = datetime.fromtimestamp(seen.modified_ns / 1e9, ZoneInfo(zone))
     content, service = _as_utf8(name, Root(root).content(name)), default_service(name)
     if len(content) > index.MAX_INDEXED:
-        return LargeLog(name, content, service, modified)
+        large = LargeLog(name, content, service, modified)
+        if len(content) > MAX_UNORDERED and not large.is_ordered:
+            size = len(content) / 2**30
+            raise Refused(f"{name}: {size:,.0f} GB whose lines do not rise in time; split it, or sort it by time")
+        return large
     return LogFile(index.build(name, content, service, modified))
 
 

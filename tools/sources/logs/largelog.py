@@ -67,7 +67,7 @@ class LargeLog:
         times = [probe.at_us for probe in self._probes]
         falls = max((before - after for before, after in pairwise(times)), default=0)
         self._slack_us = max(falls, 0) + SLACK_US
-        self._is_ordered = len(times) > 1 and falls * 20 <= max(times) - min(times)
+        self.is_ordered = len(times) > 1 and falls * 20 <= max(times) - min(times)
 
     @property
     def oldest_us(self) -> int | None:
@@ -84,7 +84,7 @@ class LargeLog:
 
     def search(self, query: LogQuery) -> LogHits:
         low, high, first, last = 0, len(self.content), 0, len(self.content)
-        if self._is_ordered:
+        if self.is_ordered:
             low, high = self._offset(query.since_us, is_end=False), self._offset(query.until_us, is_end=True)
             first = self._offset(query.since_us - query.span_us - self._slack_us, is_end=False)
             last = self._offset(query.until_us + self._slack_us, is_end=True)

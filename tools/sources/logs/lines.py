@@ -47,9 +47,10 @@ def stands_alone(line: bytes) -> bool:
 
 
 def _head(line: bytes, newest: datetime, at_us: int | None = None) -> Head | None:
-    if line[:1] == b"{":
-        return json_lines.head(line, newest.tzinfo, at_us)
-    return text_lines.head(line, newest, at_us)
+    if line[:1] == b"{" and (found := json_lines.head(line, newest.tzinfo, at_us)):
+        return found
+    # Behind a runtime's time half an object is an entry too: Docker cuts lines at 16 KB.
+    return None if line[:1] == b"{" and at_us is None else text_lines.head(line, newest, at_us)
 
 
 def _own_words(entry: bytes) -> bytes:

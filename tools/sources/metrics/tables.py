@@ -26,6 +26,7 @@ from tools.sources.timestamps import read_us
 MAX_SERIES = 5_000
 MAX_HEADER = 65_536
 MAX_PAIRS = 10_000
+MAX_CSV = 4 * 2**30  # is read whole, which has half a minute
 GOOD = "epoch_us(moment) IS NOT NULL AND value IS NOT NULL AND isfinite(value)"
 SETTINGS: dict[str, Any] = {
     "autoinstall_known_extensions": False,
@@ -112,11 +113,15 @@ def _header(first: str) -> tuple[list[str], str]:
 @contextmanager
 def _opened(root: Root, file: str, zone: str) -> Iterator[Opened]:
     descriptor = root.open(file)
+    size, is_parquet = os.fstat(descriptor).st_size, file.lower().endswith(".parquet")
+    if size > MAX_CSV and not is_parquet:
+        os.close(descriptor)
+        raise Refused(f"{file}: {size / 2**30:,.0f} GB of text, more than the {MAX_CSV // 2**30} GB; make it Parquet")
     path = f"/proc/self/fd/{descriptor}"  # by descriptor: what was checked is what is read
     try:
         with duckdb.connect(":memory:", config=SETTINGS) as connection:
             connection.execute(f"SET TimeZone = {_literal(zone)}")  # of times that name none
-            if file.lower().endswith(".parquet"):
+            if is_parquet:
                 opened = Opened(connection, file, connection.read_parquet(path))
             else:
                 opened = _read_csv(connection, file, path)
