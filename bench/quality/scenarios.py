@@ -12,6 +12,7 @@ from tools.simulator.scenario import Scenario
 from tools.simulator.simulate import Truth
 
 GOAL = "Find out what is wrong and create a ticket if required"
+ASKING = {"create_ticket", "comment_on_ticket"}  # a comment where an earlier case left a ticket open for the service
 AS_OF = datetime(2026, 9, 17, 14, 5, tzinfo=UTC)
 
 
@@ -32,7 +33,7 @@ def _case(scenario: Scenario, seed: int) -> Incident:
 
 
 def _judge(drawn: dict[str, Truth], answer: Answer) -> Verdict:
-    truth, report, asked = drawn["truth"], answer.report, "create_ticket" in answer.tools
+    truth, report, asked = drawn["truth"], answer.report, not ASKING.isdisjoint(answer.tools)
     cause = report.get("root_cause") or {}
     named, change = cause.get("entity", ""), cause.get("change_id")
     if truth.verdict == "no_fault":
@@ -54,9 +55,9 @@ SUITE = Suite(
     (
         share("right", "right: service, kind and change, or nothing", 0.95),
         share("decoy", "innocents blamed"),
-        share("ticket", "ticket asked for where something is wrong"),
+        share("ticket", "ticket or comment asked for where something is wrong"),
         share("false alarm", "cause named where nothing is wrong", 0.0, at_least=False),
-        share("false ticket", "ticket asked for where nothing is wrong", 0.0, at_least=False),
+        share("false ticket", "ticket or comment asked for where nothing is wrong", 0.0, at_least=False),
     ),
     needs_path=False,
 )  # fmt: skip
