@@ -15,6 +15,7 @@ from agent.jsonclean import clean
 NOTE_TOOL = "update_hypotheses"  # its `rationale` is streamed to the page while it is written
 CHARS_A_TOKEN = 3  # rather too many tokens than too few
 MAX_CONTENT_CHARS = 400_000  # more than max_tokens could ever hold; what is kept is stored on a Step
+MOST_TOKENS = 1_000_000_000
 TOO_LONG = f"The model's answer is longer than {MAX_CONTENT_CHARS:,} characters."
 
 
@@ -32,10 +33,10 @@ class Answer:
     sent_bytes: int = 0  # of the request's body
 
 
-def from_message(message: dict[str, Any], request_id: str) -> Answer:
+def from_message(message: Any, request_id: str) -> Answer:
     """A whole JSON message. The SDK does not check shapes, so that of the parts we use is checked here."""
-    content = message.get("content")
-    if not isinstance(content, list) or not all(isinstance(block, dict) and block.get("type") for block in content):
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, list) or not all(_is_block(block) for block in content):
         raise Unusable("The model's address answered JSON that is not a message.")
     if len(json.dumps(content)) > MAX_CONTENT_CHARS:
         raise Unusable(TOO_LONG)
@@ -43,12 +44,29 @@ def from_message(message: dict[str, Any], request_id: str) -> Answer:
     return Answer(
         content=clean(content),
         stop_reason=message.get("stop_reason"),
-        stop_details=message.get("stop_details") or {},
-        usage=message.get("usage") or {},
+        stop_details=_fields(message.get("stop_details")),
+        usage=_fields(message.get("usage")),
         model=str(message.get("model", "")),
         request_id=request_id,
         broken=frozenset(str(call.get("id")) for call in calls if not isinstance(call.get("input"), dict)),
     )
+
+
+def _is_block(block: Any) -> bool:
+    """Whether it is a block whose parts that we read are what they should be; kinds of tomorrow are."""
+    if not isinstance(block, dict):
+        return False
+    read = {"text": "text", "thinking": "thinking", "tool_use": "name"}.get(str(block.get("type")))
+    return isinstance(block.get("type"), str) and (read is None or isinstance(block.get(read), str))
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return dict(value) if isinstance(value, dict) else {}
+
+
+def count_of(value: Any) -> int | None:
+    """A number of tokens as it was told; None where it is none: negative, a fraction, text, absurd."""
+    return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 
 
 class AnswerBuilder:
@@ -64,18 +82,21 @@ class AnswerBuilder:
         self._is_complete = False
 
     def add(self, event: dict[str, Any]) -> None:
-        """Takes one event; kinds that this version does not know are passed over."""
+        """Takes one event; kinds that this version does not know are passed over.
+
+        Raises AttributeError, LookupError or TypeError for one that is not what its kind should be.
+        """
         kind = event.get("type")
         if kind == "message_start":
-            self._message = dict(event["message"])
+            self._message, self._is_complete = dict(event["message"]), False
         elif kind == "content_block_start":
             self._blocks[event["index"]] = dict(event["content_block"])
         elif kind == "content_block_delta":
             self._add_delta(event["index"], event["delta"])
         elif kind == "message_delta" and self._message is not None:
             self._message |= {name: value for name, value in event["delta"].items() if value is not None}
-            counted = {name: value for name, value in event["usage"].items() if value is not None}
-            self._message["usage"] = (self._message.get("usage") or {}) | counted  # totals so far, not increments
+            counted = {name: value for name, value in _fields(event.get("usage")).items() if value is not None}
+            self._message["usage"] = _fields(self._message.get("usage")) | counted  # totals so far, not increments
         elif kind == "message_stop":
             self._is_complete = True
 
@@ -113,10 +134,14 @@ class AnswerBuilder:
 
     def counted(self) -> dict[str, Any]:
         """The API's usage so far; the answer's tokens by its characters, for the API counts them only at its end."""
-        if self._message is None or self._is_complete:
-            return {} if self._message is None else dict(self._message.get("usage") or {})
-        usage = dict(self._message.get("usage") or {})
-        return usage | {"output_tokens": max(usage.get("output_tokens") or 0, -(-self._chars // CHARS_A_TOKEN))}
+        if self._message is None:
+            return {}
+        usage = _fields(self._message.get("usage"))
+        if self._is_complete:
+            return usage
+        return usage | {
+            "output_tokens": max(count_of(usage.get("output_tokens")) or 0, -(-self._chars // CHARS_A_TOKEN))
+        }
 
     def finish(self, request_id: str) -> Answer:
         """The answer. Raises Temporary when the stream ended before it was complete."""

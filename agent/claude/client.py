@@ -19,6 +19,8 @@ from agent.errors import Misconfigured, PlannerFault, Temporary, Unusable
 
 ANTHROPIC = "https://api.anthropic.com"
 CONNECT_S = 10.0
+# What JSON of another shape than the API's becomes in the SDK, which checks none, or with us.
+MISSHAPEN = (AttributeError, LookupError, TypeError)
 MAX_ANSWER_BYTES = 32_000_000  # the largest max_tokens, one token an event; a server that never ends is no model
 
 
@@ -77,14 +79,21 @@ class ClaudeClient:
     def _stream(self, body: dict[str, Any], heard: AnswerBuilder) -> Answer:
         with self._sdk.messages.create(**body, stream=True) as events:
             _refuse_other_content(events.response, "text/event-stream")
-            for event in events:
-                heard.add(event.to_dict(warnings=False))  # a block of tomorrow is no fault
+            try:
+                for event in events:
+                    heard.add(event.to_dict(warnings=False))  # a block of tomorrow is no fault
+            except MISSHAPEN as error:
+                raise Unusable("The model's stream holds an event that is not one of the Messages API.") from error
             return heard.finish(events.response.headers.get("request-id", ""))
 
     def _whole(self, body: dict[str, Any]) -> Answer:
         response = self._sdk.messages.with_raw_response.create(**body)
         _refuse_other_content(response.http_response, "application/json")
-        return from_message(response.parse().to_dict(warnings=False), request_id=response.headers.get("request-id", ""))
+        try:
+            message = response.parse().to_dict(warnings=False)
+        except MISSHAPEN as error:
+            raise Unusable("The model's address answered JSON that is not a message.") from error
+        return from_message(message, request_id=response.headers.get("request-id", ""))
 
 
 def _refuse_other_content(response: httpx2.Response, expected: str) -> None:

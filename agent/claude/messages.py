@@ -6,6 +6,7 @@ No clock, no run id and no counter stands in them. Text from outside stands only
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,6 +21,8 @@ from tools.registry import CONCLUSION
 
 Block = dict[str, Any]
 Message = dict[str, Any]
+NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")  # of a tool, as the API wants it
+NO_NAME = "no_such_tool"
 OPENING_ID = "toolu_case"
 MOST_SERVICES = 80  # named of one source
 MOST_SHOWN = 6_000  # characters of an alert, or of what an earlier run found
@@ -117,7 +120,7 @@ class Conversation:
         """The model's own blocks, verbatim. Thinking goes back only to the model that thought it: the API checks."""
         is_same_model = move.sent.get("model") == self._model
         blocks = [block for block in move.reply if is_same_model or block["type"] not in THINKING]
-        return [_ordered(block) for block in blocks or _calls_of(move)]
+        return [_ordered(_sendable(block)) for block in blocks or _calls_of(move)]
 
     def _results(self, move: Move, followers: Sequence[Item]) -> list[Block]:
         returned = {item.request_id: item for item in followers if isinstance(item, Returned)}
@@ -190,6 +193,12 @@ def _turns(items: Sequence[Item]) -> list[list[Item]]:
             turns.append([])
         turns[-1].append(item)
     return turns
+
+
+def _sendable(block: Block) -> Block:
+    """A call of something whose name no tool can have stands under one that the API takes back."""
+    is_named = block["type"] != "tool_use" or NAME.fullmatch(str(block.get("name", "")))
+    return block if is_named else block | {"name": NO_NAME}
 
 
 def _ordered(value: Any) -> Any:

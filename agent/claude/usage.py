@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.claude.answer import Answer
+from agent.claude.answer import Answer, count_of
 from agent.claude.prices import cost_micro_usd
 from agent.planner import Usage
 
@@ -19,18 +19,20 @@ def usage_of(answer: Answer, asked_model: str) -> Usage:
 
 
 def counted(figures: dict[str, Any], model: str, **more: Any) -> Usage:
-    """The `usage` of a message, as far as it is there, with what it costs."""
-    written = figures.get("cache_creation_input_tokens") or 0
-    read = figures.get("cache_read_input_tokens") or 0
-    fresh, output = figures.get("input_tokens"), figures.get("output_tokens")
+    """The `usage` of a message, as far as it is there, with what it costs. A count that is none has no known cost."""
+    written = count_of(figures.get("cache_creation_input_tokens") or 0)
+    read = count_of(figures.get("cache_read_input_tokens") or 0)
+    fresh, output = count_of(figures.get("input_tokens")), count_of(figures.get("output_tokens"))
     cost = None
-    if fresh is not None and output is not None:
-        cost = cost_micro_usd(model, fresh=fresh, cache_write=written, cache_read=read, output=output)
+    if None not in (fresh, output, written, read):
+        cost = cost_micro_usd(
+            model, fresh=fresh or 0, cache_write=written or 0, cache_read=read or 0, output=output or 0
+        )
     return Usage(
         input_tokens=fresh or 0,
         output_tokens=output or 0,
-        cache_read_tokens=read,
-        cache_write_tokens=written,
+        cache_read_tokens=read or 0,
+        cache_write_tokens=written or 0,
         cost_micro_usd=cost,
         model=model,
         **more,

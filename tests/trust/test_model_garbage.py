@@ -64,6 +64,8 @@ CASES: dict[str, tuple[list[Turn], tuple[str, str]]] = {
     "a look-alike of a tool": ([named("cre\u0430te_ticket"), reports()], (DONE, "")),
     "a tool without a name": ([named(""), reports()], (DONE, "")),
     "a tool with a long name": ([named("create_ticket" * 400), reports()], (DONE, "")),
+    "a hundred calls of nothing": ([a_turn(*[a_call(f"t{n}", "", n=n) for n in range(100)])],
+                                   (DONE, "5 calls in a row failed")),
     "the approval as a tool": ([named("approve"), reports()], (DONE, "")),
     "only notes": ([a_turn(a_note())] * 2, (FAILED, "model_output")),
     "a conclusion beside a call": ([a_turn(*looks()["content"], *reports()["content"]), reports()], (DONE, "")),

@@ -167,6 +167,10 @@ def _check_block(block: dict[str, Any], allowed: set[str], where: str) -> None:
     if kind == "tool_use":
         _need(isinstance(block.get("input"), dict), f"{where}.tool_use.input: input should be a valid dictionary")
         _need(isinstance(block.get("id"), str) and isinstance(block.get("name"), str), f"{where}: id and name required")
+        _need(
+            bool(TOOL_NAME.match(block["name"])),
+            f"{where}.tool_use.name: string should match pattern {TOOL_NAME.pattern}",
+        )
     if kind == "tool_result":
         for number, inner in enumerate(_blocks(block.get("content"), where)):
             _check_block(inner, {"text"}, f"{where}.content.{number}")
