@@ -17,6 +17,7 @@ urlpatterns = [
     path("runs/<int:pk>/release", run.run_release, name="run_release"),
     path("runs/<int:pk>/note", run.run_note, name="run_note"),
     path("runs/<int:pk>/ask", run.run_ask, name="run_ask"),
+    path("runs/<int:pk>/report.html", report.report_as_file, name="report_file"),
     path("runs/<int:pk>/report.md", report.report_as_markdown, name="report_markdown"),
     path("runs/<int:pk>/report.json", report.report_as_json, name="report_json"),
     re_path(

@@ -13,7 +13,10 @@ INLINE_CODE = re2.compile(r"""(?i)\son[a-z]+\s*=|\bstyle\s*=|href\s*=\s*["']?\s*
 FOREIGN = re2.compile(r"""(?i)(?:src|href|action)\s*=\s*["']?(?:https?:)?//|@import|url\(\s*["']?https?:""")
 SCRIPT = re2.compile(r"<script\b[^>]*>")
 HARMLESS = re2.compile(r"""(\w+\.)?html|(('[^']*'|"[^"]*["]|`[^`$]*`)\s*\+?\s*)+""")
-MAY_MARK_SAFE = {"runs/presentation/markdown.py"}  # a strict renderer, and a cleaner behind it
+MAY_MARK_SAFE = {
+    "runs/presentation/markdown.py",  # a strict renderer, and a cleaner behind it
+    "runs/presentation/one_file.py",  # our own styles and icons, put into the page
+}
 
 
 def _files(folder: str, *suffixes: str) -> list[Path]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import html
 from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from runs.models import Team
+from runs.models import Run, Team
 from runs.presentation.exhibit import find
 from runs.presentation.report_text import chat_text, code, inline, report_markdown
 from runs.services.actors import Actor
@@ -99,6 +100,17 @@ def test_a_run_without_a_report_still_says_where_it_stands(alice: User, team: Te
     cancel_run(story.run.pk, Actor.person(alice))
     story.run.refresh_from_db()
     assert "**– Cancelled**" in report_markdown(story.run)
+
+
+def test_the_report_is_one_file_that_needs_nothing_else(as_alice: Client, done: Story) -> None:
+    Run.objects.filter(pk=done.run.pk).update(goal="<script>alert(1)</script> why?")
+    answer = as_alice.get(f"/runs/{done.run.pk}/report.html")
+    assert answer["Content-Disposition"] == f'attachment; filename="opspilot-run-{done.run.pk}.html"'
+    text = answer.content.decode()
+    assert "orders-api ran out of database connections" in text and "✓" not in text  # its icons are drawn
+    assert LINE in html.unescape(text) and "<svg viewBox" in text
+    assert "<script>alert" not in text and 'href="/static' not in text and "src=" not in text
+    assert '<base href="http://testserver/">' in text and "default-src 'none'" in text
 
 
 @pytest.mark.parametrize(

@@ -215,7 +215,7 @@ def _today(client: Client, story: Story, whose: str) -> list[str]:
     return re.findall(r"\$[\d.]+", row)[:2]
 
 
-@pytest.mark.parametrize("tail", ["", "top", "report.md", "report.json", "evidence/E1"])
+@pytest.mark.parametrize("tail", ["", "top", "report.html", "report.md", "report.json", "evidence/E1"])
 def test_a_run_of_another_team_does_not_exist(as_mallory: Client, planning: Story, tail: str) -> None:
     answer = as_mallory.get(f"/runs/{planning.run.pk}/{tail}")
     assert answer.status_code == 404
