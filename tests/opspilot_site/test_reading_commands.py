@@ -307,6 +307,17 @@ def test_source_add_looks_first_and_writes_one_line(
     assert "logs, 240 rows" in ended.out
 
 
+def test_source_add_takes_a_zone_for_a_folder(
+    folder: Path, team: Team, settings: Any, tmp_path: Path, shell: Shell
+) -> None:
+    settings.BASE_DIR = tmp_path
+
+    ended = shell("source", "add", folder, "--name", "billing", "--timezone", "Europe/Berlin")
+
+    assert "times that name no zone are read as Europe/Berlin" in ended.out
+    assert (tmp_path / ".env").read_text().endswith(f"{folder.as_uri()}?timezone=Europe%2FBerlin\n")
+
+
 def test_source_add_writes_nothing_where_nothing_can_be_read(
     team: Team, settings: Any, tmp_path: Path, shell: Shell
 ) -> None:

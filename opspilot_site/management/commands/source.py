@@ -6,6 +6,7 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -114,6 +115,8 @@ class Command(BaseCommand):
 
 def _with(url: str, given: dict[str, str]) -> str:
     """The URL with its zone and with where the secrets stand; they themselves stay in their files."""
+    if given and "://" not in url:
+        url = Path(url).expanduser().absolute().as_uri()
     return f"{url}{'&' if '?' in url else '?'}{urlencode(given)}" if given else url
 
 
