@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from runs.forms import NewRunForm
-from runs.models import Evidence, Run
+from runs.models import Run, Step
 from runs.permissions import may
 from runs.presentation.examples import examples_for
 from runs.presentation.run_list import TABS, Filters, newer_than, page_of, strip_of
@@ -24,7 +24,7 @@ from runs.services.teams import home_team
 from runs.sources import chosen_sources, configured_sources
 from runs.views.asking import asker
 
-EVIDENCE_LOOKED_AT = 200  # the newest results, to say how old each source's newest row was
+RUNS_LOOKED_AT = 20  # the newest ones, to say how old each source's newest row was
 
 
 @login_required
@@ -90,9 +90,10 @@ def _chips(names: list[str], form: NewRunForm) -> list[dict[str, Any]]:
     """Each source with whether it is ticked and the age of its newest row when it was last read."""
     ticked = form["sources"].value() or [] if form.is_bound else names
     freshest: dict[str, datetime] = {}
-    recent = Evidence.objects.order_by("-id").values_list("source", "freshness")[:EVIDENCE_LOOKED_AT]
-    for source, freshness in recent:
-        if freshness is not None:
-            name = source.partition(":")[0]
-            freshest[name] = max(freshness, freshest.get(name, freshness))
+    runs = list(Run.objects.order_by("-id").values_list("pk", flat=True)[:RUNS_LOOKED_AT])
+    for step in Step.objects.filter(run__in=runs, name="begin"):
+        for state in step.payload.get("sources", []):
+            if state.get("newest"):
+                name, newest = state["name"], datetime.fromisoformat(state["newest"])
+                freshest[name] = max(newest, freshest.get(name, newest))
     return [{"name": name, "is_ticked": name in ticked, "freshness": freshest.get(name)} for name in names]
