@@ -15,6 +15,7 @@ from agent.budget import backoff_s, left, limit_reached
 from agent.errors import PlannerFault, Temporary
 from agent.evaluate import PastCall, checked_facts, loop_found, problems, report_so_far, settle
 from agent.execute import Watch, execute_move, look_at_sources
+from agent.goal import asks_for_ticket
 from agent.grounding import Exhibit
 from agent.planner import Hypothesis, Move, Planner, Returned, ToolDescription, Transcript, Usage
 from agent.proposals import DELEGATES, Proposal, proposals
@@ -227,7 +228,8 @@ def _past_calls(run: Run) -> list[PastCall]:
 
 
 def _transcript(run: Run, story: Story) -> Transcript:
-    wants_ticket = "ticket" in run.goal.lower() or bool(run.alert.get("create_ticket"))
+    asked = asks_for_ticket(run.goal) or bool(run.alert.get("create_ticket"))
+    wants_ticket = asked and run.parent_id is None  # a sub-run only reads
     items = tuple(story.items)
     before = story.before = _before(run) if story.before is None else story.before
     return Transcript(run.goal, run.as_of, run.focus_at, run.alert, story.sources, wants_ticket, items, before)

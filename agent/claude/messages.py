@@ -26,6 +26,7 @@ NO_NAME = "no_such_tool"
 OPENING_ID = "toolu_case"
 MOST_SERVICES = 80  # named of one source
 MOST_SHOWN = 6_000  # characters of an alert, or of what an earlier run found
+OURS = ("text", "tool_use")
 THINKING = ("thinking", "redacted_thinking")
 
 ENDINGS = {
@@ -117,9 +118,12 @@ class Conversation:
         return self._fence.around(clean_text("\n".join(part for part in parts if part)))
 
     def _reply(self, move: Move) -> list[Block]:
-        """The model's own blocks, verbatim. Thinking goes back only to the model that thought it: the API checks."""
-        is_same_model = move.sent.get("model") == self._model
-        blocks = [block for block in move.reply if is_same_model or block["type"] not in THINKING]
+        """The model's own blocks, verbatim. Thinking goes back only to the model that thought it: the API checks.
+
+        A block of a kind that we do not know is not sent back: nothing says that the address would take it.
+        """
+        known = (*OURS, *THINKING) if move.sent.get("model") == self._model else OURS
+        blocks = [block for block in move.reply if block["type"] in known]
         return [_ordered(_sendable(block)) for block in blocks or _calls_of(move)]
 
     def _results(self, move: Move, followers: Sequence[Item]) -> list[Block]:

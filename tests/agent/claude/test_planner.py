@@ -241,6 +241,14 @@ def test_thinking_goes_back_verbatim_but_never_to_another_model(tmp_path: Path) 
     assert [block["type"] for block in other] == ["tool_use"] * 3
 
 
+def test_a_block_of_an_unknown_kind_is_not_sent_back(tmp_path: Path) -> None:
+    reply = a_turn({"type": "hologram", "data": "x"}, a_call("a", pattern="x"))
+    with messages_api(tmp_path, [reply, a_turn()]) as api:
+        ask(a_planner(api), planned(ask(a_planner(api))), returned("a", "E1"))
+        sent = api.bodies[1]["messages"][3]["content"]
+    assert [block["type"] for block in sent] == ["tool_use"]
+
+
 def test_little_budget_left_is_said_behind_the_last_breakpoint(tmp_path: Path) -> None:
     with messages_api(tmp_path, [a_turn()]) as api:
         little = BudgetLeft(steps=5, tool_calls=1, model_calls=1, tokens=1_000, micro_usd=1)
