@@ -96,6 +96,19 @@ def test_a_log_service_that_fails_in_the_middle_ends_no_run(fault: str, tmp_path
     assert report["root_cause"]["entity"] == truth.entity
 
 
+@pytest.mark.parametrize(
+    "fault", [pytest.param(one, marks=pytest.mark.slow) for one in ("500", "late-cut", "malformed")]
+)
+def test_an_index_that_fails_ends_no_run(fault: str, tmp_path: Path) -> None:
+    truth = simulate(load_scenario("db-pool-exhaustion"), 41, datetime.now(UTC), tmp_path / "incident")
+    row = {"@timestamp": "2026-01-01T00:00:00Z", "message": "a line of long ago", "service.name": "shop"}
+    (tmp_path / "rows.json").write_text(json.dumps([row]))
+    with running("elasticsearch_api", str(tmp_path / "rows.json")) as url:
+        report = _investigate(tmp_path, str(tmp_path / "incident"), f"prod=elasticsearch+{url(fault)}/logs-*")
+
+    assert report["root_cause"]["entity"] == truth.entity
+
+
 def _investigate(tmp_path: Path, *sources: str, goal: str = "Why is it slow?") -> dict[str, Any]:
     words = [word for source in sources for word in ("--data", source)]
     result = subprocess.run(

@@ -126,6 +126,29 @@ def test_a_tracker_that_refuses_is_said_and_the_run_goes_on(
     assert _issues(jira) == []
 
 
+@pytest.mark.parametrize("fault", ["401", "404", "429", "500", "cut", "malformed"])
+def test_a_refusal_of_github_is_said_too_and_the_run_goes_on(
+    fault: str, team: Team, alice: User, bob: User, tmp_path: Path
+) -> None:
+    before = current()
+    try:
+        with running("github_api") as url:
+            configure(Configuration(tickets=f"github+{url(fault)}/acme/shop"))
+            tool_host().stop()
+            run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
+            _approved(run, bob)
+            run = go_on(run, ScriptedPlanner(concludes(NOTHING)))
+            with urllib.request.urlopen(f"{url('ok')}/_seen") as answer:  # noqa: S310 - our own address
+                made = json.load(answer)
+    finally:
+        configure(before)
+        tool_host().stop()
+
+    call = ToolCall.objects.get(run=run)
+    assert (call.status, run.state, made) == ("error", RunState.DONE, [])
+    assert "The tracker at http://127.0.0.1" in call.summary
+
+
 def test_an_address_too_long_to_keep_is_left_out(team: Team, alice: User) -> None:
     call = make_call(make_run(team, alice), args={"ticket": "x"})
     data = {**TICKET, "tracker": "webhook", "external_id": "I" * 500, "url": "https://x/" + "y" * 600}
