@@ -75,11 +75,16 @@ A run that is DONE is shown by its outcome. The planner's own certainty plays no
 | outcome | shown as | when |
 |---|---|---|
 | `CONFIRMED` | {Outcome.CONFIRMED.label} | a cause with two checked claims from different sources, one of \
-them the mechanism or the change and one a measured number; an alternative ruled out; nothing against it |
+them the mechanism or the change and one a measured number; an alternative ruled out by a result; nothing against it; \
+the change it blames is named by a result, and each number of its answer shown by a claim |
 | `LIKELY` | {Outcome.LIKELY.label} | a cause with a checked claim, and less against it than for it |
 | `NO_FAULT` | {Outcome.NO_FAULT.label} | checked claims of health in sources whose newest row is at \
 most 15 minutes old |
 | `INCONCLUSIVE` | {Outcome.INCONCLUSIVE.label} | everything else |
+
+The alert, tickets, runbooks and the findings of sub-runs are words about the system, not looks at it: claims may quote
+them, but they count neither as a source nor for health, and rule nothing out \
+([why](decisions/0004-words-are-no-source.md)).
 """
 
 

@@ -31,7 +31,7 @@ from tools.configuration import Configuration, configure, current
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NOTHING = {"verdict": "cannot_tell", "summary": "The ticket was all that was wanted.", "claims": []}
-Use = Callable[[str], None]
+Use = Callable[..., None]
 
 
 @pytest.fixture
@@ -41,21 +41,26 @@ def jira() -> Iterator[Callable[[str], str]]:
 
 
 @pytest.fixture
-def use(jira: Callable[[str], str]) -> Iterator[Use]:
-    """Sets the tracker, as a restart with another OPSPILOT_TICKETS does; the mode is that of the stand-in."""
+def set_tracker() -> Iterator[Use]:
+    """Sets the tracker, as a restart with another OPSPILOT_TICKETS does."""
     before = current()
 
-    def set_tracker(mode: str, project: str = "OPS") -> None:
-        configure(Configuration(tickets=f"jira+{jira(mode)}?project={project}"))
+    def use_it(configuration: Configuration) -> None:
+        configure(configuration)
         tool_host().stop()
 
-    yield set_tracker
-    configure(before)
-    tool_host().stop()
+    yield lambda url: use_it(Configuration(tickets=url))
+    use_it(before)
 
 
-def _issues(jira: Callable[[str], str]) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{jira('ok')}/_seen") as answer:  # noqa: S310 - our own address
+@pytest.fixture
+def use(set_tracker: Use, jira: Callable[[str], str]) -> Use:
+    """Sets Jira; the mode is that of the stand-in."""
+    return lambda mode, project="OPS": set_tracker(f"jira+{jira(mode)}?project={project}")
+
+
+def _issues(tracker: Callable[[str], str]) -> list[dict[str, Any]]:
+    with urllib.request.urlopen(f"{tracker('ok')}/_seen") as answer:  # noqa: S310 - our own address
         return list(json.load(answer))
 
 
@@ -128,21 +133,14 @@ def test_a_tracker_that_refuses_is_said_and_the_run_goes_on(
 
 @pytest.mark.parametrize("fault", ["401", "404", "429", "500", "cut", "malformed"])
 def test_a_refusal_of_github_is_said_too_and_the_run_goes_on(
-    fault: str, team: Team, alice: User, bob: User, tmp_path: Path
+    fault: str, team: Team, alice: User, bob: User, tmp_path: Path, set_tracker: Use
 ) -> None:
-    before = current()
-    try:
-        with running("github_api") as url:
-            configure(Configuration(tickets=f"github+{url(fault)}/acme/shop"))
-            tool_host().stop()
-            run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
-            _approved(run, bob)
-            run = go_on(run, ScriptedPlanner(concludes(NOTHING)))
-            with urllib.request.urlopen(f"{url('ok')}/_seen") as answer:  # noqa: S310 - our own address
-                made = json.load(answer)
-    finally:
-        configure(before)
-        tool_host().stop()
+    with running("github_api") as url:
+        set_tracker(f"github+{url(fault)}/acme/shop")
+        run = _asked(team, alice, tmp_path, "create_ticket", TICKET)
+        _approved(run, bob)
+        run = go_on(run, ScriptedPlanner(concludes(NOTHING)))
+        made = _issues(url)
 
     call = ToolCall.objects.get(run=run)
     assert (call.status, run.state, made) == ("error", RunState.DONE, [])
