@@ -258,7 +258,7 @@ def _hold(step: Step, cycle: int, payload: Payload, args: Args) -> Line:
         words = f"Waits for {plural(len(payload.get('runs', [])), 'sub-run')}"
         return _line(step, cycle, "half", words, loud=True)
     if step.name == "release" and step.actor == "system":
-        return _line(step, cycle, "half", "Its sub-runs have ended", loud=True)
+        return _line(step, cycle, "half", "Its sub-runs have ended", who="", loud=True)
     if step.name == "release":
         return _line(step, cycle, "half", "released it", loud=True)
     return _line(step, cycle, "pause", "holds it:", quoted=reason, loud=True)
@@ -278,9 +278,8 @@ def _other(step: Step, cycle: int, payload: Payload, args: Args) -> Line:
 
 
 def _line(step: Step, cycle: int, icon: str, words: str, **more: Any) -> Line:
-    return Line(
-        seq=step.seq, cycle=cycle, at=step.at, icon=icon, words=words, who=said_by(step.actor), kind=step.kind, **more
-    )
+    told = {"who": said_by(step.actor), **more}
+    return Line(seq=step.seq, cycle=cycle, at=step.at, icon=icon, words=words, kind=step.kind, **told)
 
 
 _BY_KIND = {

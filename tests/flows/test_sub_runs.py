@@ -123,6 +123,8 @@ def test_what_they_did_not_use_comes_back_once_and_the_page_says_so(
     assert waiting["tool calls"] == [str(sum(child.budget["tool_calls"] for child in children)), "0", "–"]
     given, used, returned = map(int, _given(as_alice, parent)["tool calls"])
     assert (used, returned) == (spent["tool_calls"], given - used)
+    page = as_alice.get(f"/runs/{parent.pk}/").content.decode()
+    assert "Its sub-runs have ended" in page and "<strong>system</strong>" not in page
 
 
 def _given(client: Client, run: Run) -> dict[str, list[str]]:
