@@ -24,6 +24,12 @@ from tools.simulator import load_scenario, simulate
 SCENARIO, SEED = "db-pool-exhaustion", 4711
 LOG_LINES = 8_000  # less chatter than the demo's: the pages are under test here, not the reading
 PATIENCE_S = 60
+UNDER_WAY = """
+    SELECT count(*) FROM runs_run AS run
+    WHERE state IN ('QUEUED', 'PLAN', 'EXECUTE_TOOL', 'EVALUATE') AND hold_reason = ''
+    OR state = 'NEEDS_APPROVAL' AND EXISTS (
+        SELECT 1 FROM runs_approval AS asked WHERE asked.run_id = run.id AND asked.state = 'APPROVED')
+"""
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,12 @@ class Stack:
         _wait(lambda: not Path(f"/proc/{pid}/cmdline").exists() or not _command(pid), f"{program} does not die")
 
     def close_tickets(self) -> None:
-        """So that the next incident of the same service gets a ticket of its own, and no comment on an old one."""
+        """So that the next incident of the same service gets a ticket of its own, and no comment on an old one.
+
+        A test may end while a call that it approved is still on its way to a ticket: that one is closed too.
+        """
         with closing(sqlite3.connect(self.folder / "data" / "opspilot.sqlite3", timeout=20)) as database:
+            _wait(lambda: database.execute(UNDER_WAY).fetchone() == (0,), "runs of earlier tests do not come to rest")
             database.execute("UPDATE runs_ticket SET state = 'closed'")
             database.commit()
 
