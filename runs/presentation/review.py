@@ -84,9 +84,14 @@ class Review:
 
     @property
     def phase(self) -> str:
-        """What the page is now: open, expired, changed, answered, or the request's own end in lower case."""
+        """What the page is now: open, expired, changed, answered, running, or the request's own end in lower case.
+
+        A request is consumed when its call starts; until that returns there is more to come.
+        """
         if self.approval.is_question and self.approval.state in (ApprovalState.APPROVED, ApprovalState.DENIED):
             return "answered"
+        if self.approval.state == ApprovalState.CONSUMED and self.approval.call.status == CallStatus.STARTED:
+            return "running"
         if self.approval.state != ApprovalState.PENDING:
             return str(self.approval.state).lower()
         if self.approval.is_expired(self.now):

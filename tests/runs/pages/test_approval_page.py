@@ -335,3 +335,18 @@ def test_the_list_says_what_waits_and_for_whom(as_alice: Client, as_bob: Client,
 
 def test_the_empty_list_says_that_nothing_waits(as_bob: Client) -> None:
     assert "Nothing waits for you" in as_bob.get("/approvals/").content.decode()
+
+
+def test_a_call_under_way_is_not_done_and_its_page_looks_again(
+    as_bob: Client, bob: User, request_of_alice: Approval
+) -> None:
+    decide_approval(request_of_alice.pk, user=bob, approve=True, args_sha256=request_of_alice.args_sha256)
+    Approval.objects.filter(pk=request_of_alice.pk).update(state=ApprovalState.CONSUMED)
+    calls = type(request_of_alice.call).objects.filter(pk=request_of_alice.call_id)
+    calls.update(status=CallStatus.STARTED)
+    shown = page(as_bob, request_of_alice)
+    assert 'data-phase="running"' in shown, "the script stops looking at a page that has settled"
+    assert "Running now." in shown and "Approved, running" in shown and "Approved and done" not in shown
+    calls.update(status=CallStatus.SUCCESS, finished_at=timezone.now())
+    shown = page(as_bob, request_of_alice)
+    assert 'data-phase="consumed"' in shown and "Approved and done" in shown
