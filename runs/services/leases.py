@@ -91,8 +91,9 @@ def _note_death(run: Run) -> None:
 
 
 def renew_lease(lease: Lease) -> bool:
-    """Another LEASE_S from now by the database's clock. False: somebody else drives, stop."""
-    mine = Run.objects.filter(pk=lease.run_id, lease_epoch=lease.epoch, state__in=ACTIVE)
+    """Another LEASE_S from now by the database's clock. False: it was given back or somebody else drives, stop."""
+    # One that was given back keeps its epoch until the next claim: a heartbeat that comes late must leave it free.
+    mine = Run.objects.filter(pk=lease.run_id, lease_epoch=lease.epoch, lease_until__isnull=False, state__in=ACTIVE)
     fresh_until = time.monotonic() + settings.LEASE_S
     if not mine.update(lease_until=_until()):
         return False

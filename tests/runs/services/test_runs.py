@@ -109,6 +109,15 @@ def _lapse() -> None:
     Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
 
 
+def test_a_heartbeat_that_comes_late_does_not_take_a_lease_back_that_was_given_back(team: Team, alice: User) -> None:
+    run = make_run(team, alice)
+    lease = claim_run(run.pk, "a")
+    assert lease is not None and renew_lease(lease)
+    release_lease(lease)
+    assert not renew_lease(lease), "the keeper read its list before the drive ended"
+    assert claim_run(run.pk, "b") is not None, "nobody drives it, so the next one may"
+
+
 def test_the_run_of_a_driver_that_died_is_next_driven_alone(team: Team, alice: User) -> None:
     run = make_run(team, alice, state=RunState.PLAN)
     assert claim_run(run.pk, "w1") is not None and stranded() == []
